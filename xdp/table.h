@@ -1,0 +1,625 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The shared tables: every byte that crierd, crier-dp and the XDP programs have
+ * in common.  One definition, compiled for BPF and natively.
+ *
+ * Each table is a BPF array map with BPF_F_MMAPABLE, pinned by crierd under the
+ * pin directory with the name given beside its struct.  crierd and crier-dp use
+ * them as memory; XDP reads the very same bytes.  Elements stand at a stride
+ * rounded up to 8 bytes, so each value size here is a multiple of 8.
+ *
+ * Number 0 means "none" everywhere: room 0, stream 0, page 0, slot 0, via 0 and
+ * generation 0 are never given out, so that zeroed memory is an empty table.
+ *
+ * Writers: only crierd writes, but for what is marked otherwise.  Words that are
+ * read while they may be written are marked "atomic": use the tbl_* accessors of
+ * tables.h natively and plain loads (one instruction) in BPF.
+ *
+ * Times are CLOCK_MONOTONIC nanoseconds (bpf_ktime_get_ns) where the name ends in
+ * _ns, and CLOCK_REALTIME seconds where it ends in _s.
+ */
+#ifndef CRIER_TABLE_H
+#define CRIER_TABLE_H
+
+#include <linux/types.h>
+
+#define CRIER_MAGIC 0x3172656972632e31ULL /* "1.crier1" */
+/* Raise on any change of a layout below.  A new map is no such change. */
+#define CRIER_ABI 1
+
+#define CRIER_PAGE_SLOTS 256 /* members a page */
+#define CRIER_PAGE_SHIFT 8
+#define CRIER_MAX_WORKERS 64
+#define CRIER_MAX_PORTS 64
+#define CRIER_MAX_QUEUES 64 /* RX queues a port; XSKMAP key = port * 64 + queue */
+#define CRIER_NAME_LEN 64   /* a room's name, terminated */
+#define CRIER_IFNAME_LEN 16
+#define CRIER_PORT_STREAMS 8 /* streams that may share one ingest UDP port */
+#define CRIER_LOCAL_PROBES 16
+
+#define CRIER_ASSERT_SIZE(type, size) \
+	_Static_assert(sizeof(type) == (size), #type " has a fixed size")
+#define CRIER_ASSERT_OFFSET(type, field, offset) \
+	_Static_assert(__builtin_offsetof(type, field) == (offset), \
+		       #type "." #field " has a fixed place")
+
+/* An address of either family; IPv4 is kept v4-mapped (::ffff:a.b.c.d). */
+struct crier_addr {
+	union {
+		__u8 b[16];
+		__be32 w[4];
+		__u64 q[2];
+	};
+};
+CRIER_ASSERT_SIZE(struct crier_addr, 16);
+
+/*
+ * ---- members -----------------------------------------------------------------
+ *
+ * A v4 member is one 64-bit word, stored and loaded whole; 0 is a hole:
+ *
+ *   bits  0..31  IPv4 address, network order as it lies in a packet
+ *   bits 32..47  UDP port, network order as it lies in a packet
+ *   bits 48..63  via number (host order); 0: no route, the copy is counted no_route
+ */
+static inline __u64 member4_word(__be32 addr, __be16 port, __u16 via)
+{
+	return (__u64)(__u32)addr | (__u64)(__u16)port << 32 | (__u64)via << 48;
+}
+
+static inline __be32 member4_addr(__u64 word)
+{
+	return (__be32)(__u32)word;
+}
+
+static inline __be16 member4_port(__u64 word)
+{
+	return (__be16)(word >> 32);
+}
+
+static inline __u16 member4_via(__u64 word)
+{
+	return (__u16)(word >> 48);
+}
+
+/*
+ * A v6 member: the address is written first, `word` last (release) and read first
+ * (acquire); word 0 is a hole.  A slot is reused only after grace, so a reader
+ * that saw a word also sees its address.
+ *
+ *   word bits  0..15  UDP port, network order
+ *        bits 16..31  via
+ *        bit  63      1: valid
+ */
+struct crier_member6 {
+	struct crier_addr addr;
+	__u64 word; /* atomic */
+};
+CRIER_ASSERT_SIZE(struct crier_member6, 24);
+
+#define CRIER_MEMBER6_VALID (1ULL << 63)
+
+static inline __u64 member6_word(__be16 port, __u16 via)
+{
+	return (__u64)(__u16)port | (__u64)via << 16 | CRIER_MEMBER6_VALID;
+}
+
+static inline __be16 member6_port(__u64 word)
+{
+	return (__be16)word;
+}
+
+static inline __u16 member6_via(__u64 word)
+{
+	return (__u16)(word >> 16);
+}
+
+/* Map "members4": element n is v4 page n, n < config.pages4. */
+struct crier_page4 {
+	__u64 member[CRIER_PAGE_SLOTS]; /* atomic */
+};
+CRIER_ASSERT_SIZE(struct crier_page4, 2048);
+
+/* Map "members6": element n is page config.pages4 + n, n < config.pages6. */
+struct crier_page6 {
+	struct crier_member6 member[CRIER_PAGE_SLOTS];
+};
+CRIER_ASSERT_SIZE(struct crier_page6, 6144);
+
+/*
+ * Pages of both families share one number space: [1, pages4) are v4 and
+ * [pages4, pages4 + pages6) are v6.  slot = page * 256 + place.
+ *
+ * Map "pages": element n describes page n.
+ *
+ * owner names whom the page serves; it is written before the page is linked and
+ * zeroed before the page goes to grace.  A reader that resumes at a page whose
+ * owner is not its own has reached the end of its list.
+ */
+struct crier_page {
+	__u64 owner;	   /* atomic: owner_word() */
+	__u32 next;	   /* atomic: next page of the list, 0 ends it */
+	__u32 count;	   /* occupied slots */
+	__u64 occupied[4]; /* atomic words: bit i of word i/64 is slot i */
+	__u32 egress_port; /* port number egress[] speaks of, 0: none */
+	__u32 pad0;
+	__u64 egress[4]; /* atomic words: occupied slots whose via leaves by egress_port */
+	__u64 reserved[5];
+};
+CRIER_ASSERT_SIZE(struct crier_page, 128);
+CRIER_ASSERT_OFFSET(struct crier_page, occupied, 16);
+CRIER_ASSERT_OFFSET(struct crier_page, egress, 56);
+
+/* owner: generation in bits 0..31, room 32..51, shard 52..59, family6 bit 60, valid bit 63. */
+static inline __u64 owner_word(__u32 room, __u32 generation, __u32 shard, int family6)
+{
+	return (__u64)generation | (__u64)(room & 0xfffff) << 32 | (__u64)(shard & 0xff) << 52 |
+	       (__u64) !!family6 << 60 | 1ULL << 63;
+}
+
+static inline __u32 owner_generation(__u64 owner)
+{
+	return (__u32)owner;
+}
+
+static inline __u32 owner_room(__u64 owner)
+{
+	return (__u32)(owner >> 32) & 0xfffff;
+}
+
+static inline __u32 owner_shard(__u64 owner)
+{
+	return (__u32)(owner >> 52) & 0xff;
+}
+
+static inline int owner_family6(__u64 owner)
+{
+	return (int)(owner >> 60) & 1;
+}
+
+/* What must survive crierd, beside each member.  Map "info": element n is page n's. */
+struct crier_info {
+	__u32 joined_s;
+	__u16 flags; /* CRIER_INFO_* */
+	__u8 kid;    /* key that signed the token */
+	__u8 role;
+	__u8 id[16]; /* listener id from the token, zero padded */
+};
+CRIER_ASSERT_SIZE(struct crier_info, 24);
+
+#define CRIER_INFO_STATIC 1 /* added by the API: does not expire */
+
+struct crier_info_page {
+	struct crier_info member[CRIER_PAGE_SLOTS];
+};
+CRIER_ASSERT_SIZE(struct crier_info_page, 6144);
+
+/* Map "seen": element n is page n's.  Written by the guard, and by crierd at join. */
+struct crier_seen_page {
+	__u32 seen_s[CRIER_PAGE_SLOTS]; /* atomic */
+};
+CRIER_ASSERT_SIZE(struct crier_seen_page, 1024);
+
+/*
+ * ---- rooms and streams ---------------------------------------------------------
+ */
+enum crier_engine {
+	CRIER_ENGINE_NONE, /* packets are dropped, counted */
+	CRIER_ENGINE_BYPASS,
+	CRIER_ENGINE_KERNEL,
+};
+
+enum crier_payload {
+	CRIER_PAYLOAD_RTP,
+	CRIER_PAYLOAD_UDP, /* no RTP rules: pktgen, telemetry */
+};
+
+/* Map "rooms": element n is room n.  Reused only after grace. */
+struct crier_room {
+	__u32 generation; /* atomic: 0 free; written last at birth, zeroed first at death */
+	__u32 engine;	  /* atomic: enum crier_engine; switching is one store */
+	__u32 wanted;	  /* what the operator asked: enum crier_engine, or ~0 for auto */
+	__u32 payload;	  /* enum crier_payload */
+	__u32 members4;	  /* atomic: count, all shards */
+	__u32 members6;
+	__u32 limit;	     /* most members, 0: the node's limit */
+	__u32 ptime_merge;   /* Opus frames merged into one packet, 0 and 1: none */
+	__u32 active_stream; /* atomic: stream that is heard, 0: all */
+	__u32 flags;
+	__u64 created_s;
+	__u32 srtp_key; /* group key number, 0: in the clear */
+	__u32 pad0;
+	__u64 reserved[17];
+	char name[CRIER_NAME_LEN];
+};
+CRIER_ASSERT_SIZE(struct crier_room, 256);
+CRIER_ASSERT_OFFSET(struct crier_room, name, 192);
+
+/* Map "shards": element room * config.max_shards + shard: the heads of its page lists. */
+struct crier_shard {
+	__u32 head4;	/* atomic: first v4 page, 0: none */
+	__u32 head6;	/* atomic */
+	__u32 members4; /* atomic: members of this shard */
+	__u32 members6; /* atomic */
+};
+CRIER_ASSERT_SIZE(struct crier_shard, 16);
+
+enum crier_stream_flags {
+	CRIER_STREAM_FROM = 1 << 0,	 /* source address must be from */
+	CRIER_STREAM_FROM_PORT = 1 << 1, /* and its port from_port */
+	CRIER_STREAM_SSRC = 1 << 2,
+	CRIER_STREAM_PT = 1 << 3,
+};
+
+/*
+ * Map "streams": element n is stream n.  Written whole before it is linked into
+ * "ingest", unlinked before grace, reused after.
+ */
+struct crier_stream {
+	__u32 room;
+	__u32 generation; /* the room's */
+	__u32 flags;	  /* enum crier_stream_flags */
+	__u32 next;	  /* atomic: next stream on this UDP port, 0 ends the chain */
+	struct crier_addr from;
+	__be16 from_port;
+	__be16 port; /* ingest UDP port, network order */
+	__be32 ssrc; /* network order, as in the packet */
+	__u8 pt;
+	__u8 payload; /* the room's enum crier_payload */
+	__u16 pad0;
+	__u32 state; /* 0: free, 1: live */
+	__u64 reserved[2];
+};
+CRIER_ASSERT_SIZE(struct crier_stream, 64);
+CRIER_ASSERT_OFFSET(struct crier_stream, from, 16);
+
+/* Map "ingest": element port / 64, place port % 64 (host order): first stream, 0: none. */
+struct crier_ingest {
+	__u32 stream[64]; /* atomic */
+};
+CRIER_ASSERT_SIZE(struct crier_ingest, 256);
+#define CRIER_INGEST_ENTRIES 1024
+
+/*
+ * Map "locals": our own addresses, an open-addressing table of config.locals (a
+ * power of two) entries, at most CRIER_LOCAL_PROBES steps from local_hash().
+ * state goes from 0 to 1 after addr is written, and to 2 (gone, probe on) when
+ * the address is lost; an entry of state 2 is taken again only after grace.
+ */
+struct crier_local {
+	struct crier_addr addr;
+	__u32 state; /* atomic */
+	__u32 ifindex;
+	__u64 reserved;
+};
+CRIER_ASSERT_SIZE(struct crier_local, 32);
+
+static inline __u32 local_hash(const struct crier_addr *addr)
+{
+	__u64 h = (addr->q[0] ^ (addr->q[1] >> 32 | addr->q[1] << 32)) * 0x9e3779b97f4a7c15ULL;
+
+	return (__u32)(h >> 32);
+}
+
+/*
+ * ---- ways out --------------------------------------------------------------------
+ */
+enum crier_via_state {
+	CRIER_VIA_FREE,
+	CRIER_VIA_PENDING, /* the neighbour's MAC is not known (yet): no_neighbour */
+	CRIER_VIA_READY,
+	CRIER_VIA_DOWN, /* link or port is down: link_down */
+};
+
+/*
+ * Map "vias": element n is next hop n.  Immutable from its publication to its
+ * grace, but for `hw`: MAC in bits 0..47 as it lies in a packet (byte 0 lowest),
+ * enum crier_via_state in bits 48..63.
+ */
+struct crier_via {
+	__u64 hw;      /* atomic */
+	__u32 port;    /* egress port number */
+	__u16 vlan[2]; /* outer, inner VLAN id + 1; 0: untagged */
+	__be16 tpid[2];
+	__u16 mtu; /* largest IP packet */
+	__u16 family6;
+	struct crier_addr local;     /* source address of copies */
+	struct crier_addr neighbour; /* v4-mapped or v6: who is asked for the MAC */
+	__u64 reserved;
+};
+CRIER_ASSERT_SIZE(struct crier_via, 64);
+CRIER_ASSERT_OFFSET(struct crier_via, local, 24);
+
+static inline __u64 via_hw(const __u8 mac[6], __u32 state)
+{
+	return (__u64)mac[0] | (__u64)mac[1] << 8 | (__u64)mac[2] << 16 | (__u64)mac[3] << 24 |
+	       (__u64)mac[4] << 32 | (__u64)mac[5] << 40 | (__u64)state << 48;
+}
+
+enum crier_port_mode {
+	CRIER_PORT_NATIVE = 1,
+	CRIER_PORT_GENERIC,
+	CRIER_PORT_DPDK,
+};
+
+/* Map "ports": element n is port n (1 .. CRIER_MAX_PORTS - 1): an interface with our program. */
+struct crier_port {
+	__u64 mac;     /* atomic: bits 0..47 as in a packet, bit 48: link up */
+	__u32 ifindex; /* 0: free */
+	__u32 mode;    /* enum crier_port_mode */
+	__u32 mtu;
+	__u32 rx_queues;
+	__u32 flags;	  /* CRIER_PORT_* */
+	__u32 speed_mbps; /* 0: not known */
+	__s32 numa;
+	__u32 pad0;
+	char name[CRIER_IFNAME_LEN];
+	__u64 reserved[1];
+};
+CRIER_ASSERT_SIZE(struct crier_port, 64);
+
+#define CRIER_PORT_LOCAL 1	 /* our end of crier0 */
+#define CRIER_PORT_VLAN_HIDDEN 2 /* the NIC strips VLAN tags before XDP sees them */
+
+/*
+ * ---- workers ---------------------------------------------------------------------
+ *
+ * Map "workers": element n belongs to the crier-dp worker that holds the OFD lock
+ * on <run-dir>/worker.N.lock, its one writer.
+ */
+struct crier_worker {
+	__u64 quiescent; /* atomic: odd: online; bumped by 2 after each quantum */
+	__u64 turn_ns;	 /* atomic: when it last turned, at least each 100 ms */
+	__u64 started_ns;
+	__u32 pid;
+	__u32 shard;
+	__u32 cpu;
+	__u32 ports;	 /* how many */
+	__u64 port_mask; /* ports it serves, bit = port number */
+	__u64 reserved[10];
+};
+CRIER_ASSERT_SIZE(struct crier_worker, 128);
+
+/*
+ * ---- counters ----------------------------------------------------------------------
+ *
+ * Each counter has one writer (a CPU's XDP program, or a worker) and only grows;
+ * readers load it relaxed.  X(name, help).
+ */
+#define CRIER_XDP_COUNTERS(X) \
+	X(accepted, "stream packets handed to an engine") \
+	X(accepted_rtcp, "of these, RTCP") \
+	X(pass_not_ip, "passed to Linux: neither IPv4 nor IPv6") \
+	X(pass_fragment, "passed to Linux: IP fragments") \
+	X(pass_options, "passed to Linux: IP options or extension headers") \
+	X(pass_other, "passed to Linux: not for a stream") \
+	X(pass_media, "passed to Linux: to the media port") \
+	X(drop_runt, "refused: ends before its headers do") \
+	X(drop_length, "refused: IP or UDP length disagrees with the packet") \
+	X(drop_rtp, "refused: neither RTP nor RTCP") \
+	X(drop_source, "refused: wrong source address or port") \
+	X(drop_ssrc, "refused: wrong SSRC") \
+	X(drop_pt, "refused: wrong payload type") \
+	X(drop_no_engine, "dropped: no engine serves the room") \
+	X(drop_no_socket, "dropped: no AF_XDP socket on this interface and queue") \
+	X(drop_deadman, "dropped: crierd is gone longer than dead_man_s") \
+	X(drop_capture, "packets that capture could not keep") \
+	X(kernel_jobs, "kernel engine: broadcasts begun") \
+	X(kernel_copies, "kernel engine: copies rewritten") \
+	X(kernel_empty, "kernel engine: clones whose slot was emptied since") \
+	X(kernel_stale, "kernel engine: clones of a job that is gone") \
+	X(kernel_no_neighbour, "kernel engine: clones without a neighbour's MAC") \
+	X(guard_challenge, "guard: 401 answered") \
+	X(guard_keepalive, "guard: keepalives taken") \
+	X(guard_punt, "guard: punted to crierd") \
+	X(guard_blocked, "guard: source on the block list") \
+	X(guard_media, "guard: neither STUN nor RTCP on the media port") \
+	X(guard_cap, "guard: over the cap of punts") \
+	X(guard_checksum, "guard: bad IP checksum") \
+	X(guard_impossible, "guard: impossible source address")
+
+#define CRIER_ENUM_XDP(name, help) CRIER_XDP_##name,
+enum crier_xdp_counter { CRIER_XDP_COUNTERS(CRIER_ENUM_XDP) CRIER_XDP_N };
+
+/* Map "xdp_counters": element n is CPU n's. */
+struct crier_xdp_counters {
+	__u64 c[64];
+};
+CRIER_ASSERT_SIZE(struct crier_xdp_counters, 512);
+_Static_assert((int)CRIER_XDP_N <= 64, "XDP counters fit their slot");
+
+/* Map "stream_counters": element cpu * config.max_streams + stream. */
+struct crier_stream_counters {
+	__u64 accepted;
+	__u64 refused;
+	__u64 bytes;
+	__u64 last_ns; /* last accepted packet */
+};
+CRIER_ASSERT_SIZE(struct crier_stream_counters, 32);
+
+#define CRIER_WORKER_COUNTERS(X) \
+	X(turns, "loop turns") \
+	X(sleeps, "times it slept for want of work") \
+	X(rx_pkts, "packets received") \
+	X(rx_bytes, "bytes received") \
+	X(rx_refused, "packets whose stream or room was gone, or that the rules refuse") \
+	X(jobs, "sweeps begun") \
+	X(jobs_done, "sweeps ended") \
+	X(jobs_gone, "sweeps cut short because the room was deleted") \
+	X(copies, "copies handed to a port") \
+	X(copy_bytes, "bytes of these frames") \
+	X(drop_no_route, "copies not made: no route") \
+	X(drop_no_neighbour, "copies not made: neighbour not resolved") \
+	X(drop_link_down, "copies not made: link or port down, or not ours") \
+	X(drop_mtu, "copies not made: larger than the next hop's MTU") \
+	X(drop_tx_full, "copies not made: the port took no more within tx_wait_us") \
+	X(overload_pkts, "packets dropped whole: the room's queue was full") \
+	X(overload_copies, "members these would have gone to") \
+	X(stopped_pkts, "packets not copied: crierd gone longer than dead_man_s") \
+	X(stopped_copies, "members these would have gone to") \
+	X(oversize_pkts, "packets larger than a buffer") \
+	X(no_job_pkts, "packets dropped: job table or packet buffers full") \
+	X(rx_ring_full, "kernel: packets lost because the RX ring was full") \
+	X(rx_fill_empty, "kernel: packets lost because the fill ring was empty") \
+	X(rx_dropped, "kernel: packets dropped at the socket for other reasons") \
+	X(tx_invalid, "kernel: TX descriptors refused") \
+	X(tx_kicks, "system calls that asked the kernel to send") \
+	X(tx_again, "of these, answered EAGAIN, EBUSY or ENOBUFS") \
+	X(capture_lost, "packets that capture could not keep") \
+	X(copies6, "of the copies, to IPv6 listeners") \
+	X(no_job_copies, "members that packets counted no_job would have gone to") \
+	X(oversize_copies, "members that packets counted oversize would have gone to")
+
+#define CRIER_ENUM_WORKER(name, help) CRIER_WORKER_##name,
+enum crier_worker_counter { CRIER_WORKER_COUNTERS(CRIER_ENUM_WORKER) CRIER_WORKER_N };
+
+/* Map "worker_counters": element n is worker n's. */
+struct crier_worker_counters {
+	__u64 c[64];
+};
+CRIER_ASSERT_SIZE(struct crier_worker_counters, 512);
+_Static_assert((int)CRIER_WORKER_N <= 64, "worker counters fit their slot");
+
+/*
+ * Map "room_counters": element worker * config.max_rooms + room.  The worker zeroes
+ * it when it meets the room with another generation; with another generation than
+ * the room's it means nothing.  For each worker and generation
+ *
+ *   due = copies + no_route + no_neighbour + link_down + mtu + tx_full + cut
+ *
+ * holds whenever no sweep of the room is under way.
+ */
+struct crier_room_counters {
+	__u64 generation;
+	__u64 pkts;  /* packets that began a sweep */
+	__u64 bytes; /* of their payloads */
+	__u64 due;   /* members that the sweeps met */
+	__u64 copies;
+	__u64 no_route;
+	__u64 no_neighbour;
+	__u64 link_down;
+	__u64 mtu;
+	__u64 tx_full;
+	__u64 overload_pkts;
+	__u64 overload_copies; /* members these packets would have gone to */
+	__u64 sweep_ns;	       /* last sweep, first to last copy */
+	__u64 sweep_max_ns;
+	__u64 late; /* sweeps that ended after the room's next packet came */
+	__u64 stopped_copies;
+};
+CRIER_ASSERT_SIZE(struct crier_room_counters, 128);
+
+/*
+ * ---- kernel engine -----------------------------------------------------------------
+ *
+ * Map "kjobs": per CPU a ring of CRIER_KJOBS; element cpu * CRIER_KJOBS + n.
+ * The program that broadcasts is the one writer of its CPU's ring.
+ */
+#define CRIER_KJOBS 256
+struct crier_kjob {
+	__u64 serial; /* which use of this place: a clone of an older use is stale */
+	__u64 owner;  /* of the page */
+	__u32 page;
+	__u32 unit_shift; /* 5..8: 32..256 slots a unit */
+	__u32 unit;
+	__u32 page6;	   /* a small room's v6 page, 0: none */
+	__u64 occupied[4]; /* snapshot: v4 clones first */
+	__u64 occupied6[4];
+	__u32 payload_sum; /* ones' complement sum of the UDP payload */
+	__u32 payload_len;
+	__u64 taken; /* clones counted so far */
+	__u64 reserved[2];
+};
+CRIER_ASSERT_SIZE(struct crier_kjob, 128);
+
+/*
+ * ---- capture -----------------------------------------------------------------------
+ *
+ * Off: config.capture is 0 and costs one load a packet.  On: XDP writes refused and
+ * accepted packets into the BPF ring buffer "capture", a worker writes copies into
+ * its own part of "capture_ring": element worker * CRIER_CAPTURE_SLOTS + n.
+ */
+#define CRIER_CAPTURE_SNAP 1536 /* bytes of a packet kept at most */
+struct crier_capture_rec {
+	__u64 serial; /* atomic: written last: 1 + how many this worker wrote before */
+	__u64 time_ns;
+	__u32 ifindex;
+	__u32 room;    /* 0: not known */
+	__u32 verdict; /* enum crier_xdp_counter, or CRIER_CAPTURE_COPY */
+	__u16 len;     /* on the wire */
+	__u16 caplen;
+	__u8 data[CRIER_CAPTURE_SNAP];
+};
+CRIER_ASSERT_SIZE(struct crier_capture_rec, 32 + CRIER_CAPTURE_SNAP);
+#define CRIER_CAPTURE_COPY 0xffffffffU
+#define CRIER_CAPTURE_SLOTS 256
+
+/* config.capture: what is wanted (bits), and of which room (bits 32..63, 0: any). */
+#define CRIER_CAPTURE_INPUT 1ULL
+#define CRIER_CAPTURE_COPIES 2ULL
+#define CRIER_CAPTURE_DROPS 4ULL
+
+/*
+ * ---- settings ------------------------------------------------------------------------
+ *
+ * What an SRE tunes at run time.  X(name, default, least, most, help); each is one
+ * 64-bit word, read whole, in effect with the next packet.
+ */
+#define CRIER_SETTINGS(X) \
+	X(dscp, 46, 0, 63, "DSCP of copies (46: expedited forwarding, RFC 3246)") \
+	X(ttl, 64, 1, 255, "TTL or hop limit of copies") \
+	X(df, 1, 0, 1, "1: copies forbid fragmentation") \
+	X(quantum_copies, 512, 32, 65536, "copies a room may send before another room's turn") \
+	X(burst_copies, 64, 1, 1024, "copies handed to a port at once") \
+	X(queue_pkts, 3, 1, 64, "packets of a room that may wait; more are dropped whole") \
+	X(tx_wait_us, 20000, 0, 1000000, "how long a sweep waits for a full TX ring") \
+	X(idle_sleep, 1, 0, 1, "1: an idle worker sleeps; 0: it polls") \
+	X(idle_spin_us, 50, 0, 100000, "how long an idle worker polls before it sleeps") \
+	X(dead_man_s, 600, 0, 86400, "seconds that copying outlives crierd; 0: for ever") \
+	X(expire_s, 30, 5, 3600, "seconds of silence that end a joined listener") \
+	X(rate_cap_pps, 0, 0, 1000000000, "most copies a second and worker; 0: no cap") \
+	X(unit_slots, 128, 32, 256, "kernel engine: members a trigger serves") \
+	X(punt_pps, 20000, 0, 10000000, "guard: most packets a second punted to crierd") \
+	X(pace_pct, 0, 0, 100, "part of the frame interval a sweep is spread over; 0: none")
+
+#define CRIER_ENUM_SETTING(name, def, least, most, help) CRIER_SET_##name,
+enum crier_setting { CRIER_SETTINGS(CRIER_ENUM_SETTING) CRIER_SET_N };
+_Static_assert((int)CRIER_SET_N <= 64, "settings fit the config");
+
+/*
+ * Map "config": the one element that says what all others are.  A reader checks
+ * magic, abi and size before it believes anything else; crierd writes magic last.
+ */
+struct crier_config {
+	__u64 magic;
+	__u32 abi;
+	__u32 size;					    /* sizeof(struct crier_config) */
+	__u32 pages4, pages6;				    /* entries of members4, members6 */
+	__u32 max_rooms, max_streams, max_vias, max_shards; /* entries; number 0 unused */
+	__u32 locals;					    /* a power of two */
+	__u32 cpus;					    /* entries of xdp_counters */
+	__u32 shards;	   /* shards in use, 1 .. max_shards: one a worker */
+	__u32 max_workers; /* entries of workers and worker_counters, parts of room_counters */
+	__be16 media_port; /* network order */
+	__u16 pad0;
+	__u32 pad1;
+	__u32 next_generation; /* last one given out */
+	__u32 crierd_pid;
+	__u64 crierd_started_ns;
+	__u64 heartbeat_ns; /* atomic: crierd stamps it each second; see dead_man_s */
+	__u64 created_s;
+	__u64 capture;	   /* atomic: CRIER_CAPTURE_* */
+	__u64 setting[64]; /* atomic: by enum crier_setting */
+	/* NONCE keys (SipHash-2-4), by epoch % 2; and the STUN guard's words. */
+	__u64 nonce_key[2][2];
+	__u32 nonce_epoch; /* atomic */
+	__u32 guard_mode;  /* 0: off, 1: count only, 2: enforce */
+	char node[CRIER_NAME_LEN];
+	__u64 reserved[48];
+};
+CRIER_ASSERT_OFFSET(struct crier_config, heartbeat_ns, 80);
+CRIER_ASSERT_OFFSET(struct crier_config, setting, 104);
+CRIER_ASSERT_OFFSET(struct crier_config, nonce_key, 616);
+CRIER_ASSERT_SIZE(struct crier_config, 1104);
+
+#endif
