@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define log_line(level, fmt, ...)                                                                  \
+#define log_line(level, fmt, ...) \
 	fprintf(stderr, "%s" fmt "\n", getenv("JOURNAL_STREAM") ? "<" level ">" : "", ##__VA_ARGS__)
 
 #define log_err(fmt, ...) log_line("3", fmt, ##__VA_ARGS__)
