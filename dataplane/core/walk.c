@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "walk.h"
+
+/*
+ * A sequentially consistent load: it may not pass the exchange on the quiescent word
+ * that came before it, or crierd could count a worker as moved that has yet to look.
+ * Costs nothing on x86.
+ */
+#define load_ordered(p) __atomic_load_n(p, __ATOMIC_SEQ_CST)
+
+/* Slots looked at in one call before it hands out a short burst. */
+#define WALK_SCAN_MAX 16384
+
+void walk_start(struct walk *w, const struct tables *t, uint32_t room, uint32_t generation,
+		uint32_t shard)
+{
+	*w = (struct walk){
+		.t = t,
+		.room = room,
+		.generation = generation,
+		.shard = shard,
+		.state = WALK_MORE,
+	};
+}
+
+static bool page_is_ours(const struct walk *w, uint32_t page)
+{
+	uint64_t want = owner_word(w->room, w->generation, w->shard, w->family6);
+
+	return load_ordered(&w->t->pages[page].owner) == want;
+}
+
+/* Its memory will be wanted once the page at hand is done. */
+static void page_prefetch(const struct walk *w, uint32_t page)
+{
+	const struct crier_page *p = &w->t->pages[page];
+	const char *members;
+
+	__builtin_prefetch(p);
+	if (w->family6)
+		members = (const char *)page6_members(w->t, page);
+	else
+		members = (const char *)&w->t->members4[page];
+	__builtin_prefetch(members);
+	__builtin_prefetch(members + 64);
+}
+
+static void page_enter(struct walk *w, uint32_t page)
+{
+	uint32_t next;
+
+	w->page = page;
+	w->place = 0;
+	next = tbl_load(&w->t->pages[page].next);
+	if (next)
+		page_prefetch(w, next);
+}
+
+/* From the end of the v4 list to the v6 list, from there to the end. */
+static void family_done(struct walk *w)
+{
+	w->page = 0;
+	w->place = 0;
+	if (w->family6)
+		w->state = WALK_END;
+	w->family6 = true;
+}
+
+/* Stands on a page with places left, or the family is done. */
+static bool page_find(struct walk *w)
+{
+	const struct crier_shard *shard = room_shard(w->t, w->room, w->shard);
+	uint32_t next;
+
+	if (w->page && w->place < CRIER_PAGE_SLOTS)
+		return true;
+	if (w->page)
+		next = load_ordered(&w->t->pages[w->page].next);
+	else
+		next = load_ordered(w->family6 ? &shard->head6 : &shard->head4);
+	if (!next || !page_is_ours(w, next))
+		return false;
+	page_enter(w, next);
+	return true;
+}
+
+/* Appends the live members of the page from place on; returns the place it stopped at. */
+static uint32_t page_take4(const struct crier_page4 *page, uint32_t place, struct walk_burst *b,
+			   uint32_t n)
+{
+	uint32_t have = b->n;
+
+	/* No branch on the word: holes come in no order that a CPU could guess. */
+	for (; place < CRIER_PAGE_SLOTS && have < n; place++) {
+		uint64_t word = tbl_load(&page->member[place]);
+
+		b->word[have] = word;
+		have += word != 0;
+	}
+	b->n = have;
+	return place;
+}
+
+static uint32_t page_take6(const struct crier_page6 *page, uint32_t place, struct walk_burst *b,
+			   uint32_t n)
+{
+	uint32_t have = b->n;
+
+	for (; place < CRIER_PAGE_SLOTS && have < n; place++) {
+		const struct crier_member6 *m = &page->member[place];
+		uint64_t word = tbl_load_acquire(&m->word);
+
+		if (!word)
+			continue;
+		b->word[have] = word;
+		b->addr[have] = m->addr;
+		have++;
+	}
+	b->n = have;
+	return place;
+}
+
+/* Returns how many places it looked at. */
+static uint32_t page_take(struct walk *w, struct walk_burst *b, uint32_t n)
+{
+	uint32_t from = w->place;
+
+	if (w->family6)
+		w->place = page_take6(page6_members(w->t, w->page), from, b, n);
+	else
+		w->place = page_take4(&w->t->members4[w->page], from, b, n);
+	return w->place - from;
+}
+
+/* Fills b from pages of the family at hand; false when there are no more of them. */
+static bool family_take(struct walk *w, struct walk_burst *b, uint32_t n)
+{
+	uint32_t scanned = 0;
+
+	while (b->n < n) {
+		if (!page_find(w))
+			return false;
+		scanned += page_take(w, b, n);
+		if (scanned >= WALK_SCAN_MAX && b->n)
+			break;
+	}
+	return true;
+}
+
+uint32_t walk_next(struct walk *w, struct walk_burst *b, uint32_t n)
+{
+	b->n = 0;
+	if (w->state != WALK_MORE)
+		return 0;
+	if (load_ordered(&w->t->rooms[w->room].generation) != w->generation) {
+		w->state = WALK_GONE;
+		return 0;
+	}
+	if (w->page && !page_is_ours(w, w->page))
+		family_done(w);
+	while (w->state == WALK_MORE && !b->n) {
+		b->family6 = w->family6;
+		if (!family_take(w, b, n))
+			family_done(w);
+	}
+	return b->n;
+}
