@@ -63,6 +63,9 @@ int tables_open(struct tables *t, const char *pin_dir, char err[TABLES_ERR_LEN])
 
 void tables_close(struct tables *t);
 
+/* crierd, when new tables are complete: readers may believe them from here on. */
+void tables_publish(struct tables *t);
+
 /* Bytes of all the tables, as mapped. */
 size_t tables_bytes(const struct tables *t);
 

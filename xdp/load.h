@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * crierd's side of the kernel: makes and pins the tables, loads the XDP program and
+ * attaches it to interfaces by pinned links.  The only user of the BPF skeleton.
+ *
+ * Owner and thread: crierd's main thread, but for loader_grace(), which any one
+ * thread may call beside it.  Functions return 0 or -errno; those with err write one
+ * line there that says what is wrong and what to do.
+ *
+ * Everything pinned lives in pin_dir: each table by its name in table.h, "xsks",
+ * "capture", "port_numbers", and a link "link_<ifname>" per interface.  A link keeps
+ * the program at work when crierd is gone.
+ */
+#ifndef CRIER_LOAD_H
+#define CRIER_LOAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tables.h"
+
+struct loader;
+
+#define LOADER_ERR_LEN 256
+#define LOADER_NOTE_LEN 256
+
+enum loader_mode {
+	LOADER_AUTO,	/* driver mode, else generic */
+	LOADER_NATIVE,	/* driver mode or fail */
+	LOADER_GENERIC, /* generic, even where the driver could */
+};
+
+struct loader_attached {
+	enum crier_port_mode mode;  /* CRIER_PORT_NATIVE or CRIER_PORT_GENERIC */
+	bool updated;		    /* a pinned link was there and took the new program, no gap */
+	char note[LOADER_NOTE_LEN]; /* why not native, or what else to know; "" if nothing */
+};
+
+struct loader_features {
+	bool bpf_jit;	 /* net.core.bpf_jit_enable */
+	bool btf;	 /* the kernel tells its types */
+	bool xdp_link;	 /* links to XDP programs (5.9) */
+	char kernel[64]; /* release */
+};
+
+/*
+ * Opens the tables under pin_dir, or makes them, and loads the program.  *t is mapped
+ * and owned by the loader: don't tables_close() it.
+ *
+ * 0: the tables were there and hold their rooms (any *size must equal theirs: -EINVAL
+ * and the way to enlarge them).  1: they are new and empty: fill in what you must,
+ * then tables_publish().  -EPROTO: made by another version; nothing was changed.
+ * -EPERM/-EACCES: no right to BPF.  -ENOTDIR/-ENOENT/-EXDEV: pin_dir is no directory,
+ * or not on a bpffs.  -EOPNOTSUPP: kernel too old.
+ */
+int loader_open(struct loader **l, const char *pin_dir, const struct tables_size *size,
+		struct tables *t, char err[LOADER_ERR_LEN]);
+
+/* Closes descriptors and unmaps the tables; pins and programs stay at work. */
+void loader_close(struct loader *l);
+
+/*
+ * Attaches the program to an interface, whose packets it will redirect as port number
+ * `port` (1 .. CRIER_MAX_PORTS - 1).  A link pinned by an earlier crierd takes the new
+ * program in place.  -ENODEV: no such interface; -EBUSY: it carries somebody else's
+ * program, which is named; -EOPNOTSUPP: not in the mode asked for.
+ */
+int loader_attach(struct loader *l, const char *ifname, uint32_t port, enum loader_mode mode,
+		  struct loader_attached *out, char err[LOADER_ERR_LEN]);
+
+/* Takes the program off an interface; 0 also if it was not there. */
+int loader_detach(struct loader *l, const char *ifname, char err[LOADER_ERR_LEN]);
+
+/* Calls fn for each interface whose link is pinned, also those that are gone (ifindex 0). */
+int loader_each_link(struct loader *l, void (*fn)(void *arg, const char *ifname, int ifindex),
+		     void *arg);
+
+/*
+ * Waits until every XDP program that runs now has ended: an update of a map in a map
+ * makes the kernel wait for an RCU grace period (8 to 17 ms).  Not for an event loop.
+ */
+int loader_grace(struct loader *l);
+
+/* The ring buffer "capture" for ring_buffer__new(); owned by l. */
+int loader_capture_fd(const struct loader *l);
+
+/*
+ * Removes everything of crier's under pin_dir, of whatever version: programs are
+ * detached, pins unlinked, the directory removed.  What is not crier's stays and is
+ * named (-ENOTEMPTY).  0 also if there is nothing.
+ */
+int loader_flush(const char *pin_dir, char err[LOADER_ERR_LEN]);
+
+void loader_features(struct loader_features *out);
+
+/*
+ * Does something take VLAN tags out of packets before XDP sees them?  1: yes, and note
+ * says what to do; 0: no, or it cannot be told (then note says so, or is "").
+ */
+int loader_vlan_hidden(const char *ifname, char note[LOADER_NOTE_LEN]);
+
+#endif
