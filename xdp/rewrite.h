@@ -15,16 +15,11 @@
 
 #include <linux/types.h>
 
+#include "packet.h"
 #include "table.h"
 
-#define REWRITE_ETH_LEN 14
-#define REWRITE_TAG_LEN 4
-#define REWRITE_LINK_MAX (REWRITE_ETH_LEN + 2 * REWRITE_TAG_LEN)
-#define REWRITE_IP4_LEN 20
-#define REWRITE_IP6_LEN 40
-#define REWRITE_UDP_LEN 8
+#define REWRITE_LINK_MAX (PACKET_ETH_LEN + 2 * PACKET_VLAN_LEN)
 
-#define REWRITE_PROTO_UDP 17
 #define REWRITE_DF 0x4000 /* host order */
 
 /* A 16-bit constant in network order; a macro so that BPF and static tables can use it. */
@@ -35,7 +30,7 @@
 #endif
 
 /* IPv4 and UDP headers as words that are loaded and stored whole. */
-struct rewrite_ip4 {
+struct __attribute__((may_alias)) rewrite_ip4 {
 	__u8 version_ihl;
 	__u8 tos;
 	__be16 len;
@@ -47,9 +42,9 @@ struct rewrite_ip4 {
 	__be32 src;
 	__be32 dst;
 };
-CRIER_ASSERT_SIZE(struct rewrite_ip4, REWRITE_IP4_LEN);
+CRIER_ASSERT_SIZE(struct rewrite_ip4, PACKET_IP4_LEN);
 
-struct rewrite_ip6 {
+struct __attribute__((may_alias)) rewrite_ip6 {
 	__u8 version_class[2];
 	__u8 class_flow[2];
 	__be16 payload_len;
@@ -58,22 +53,22 @@ struct rewrite_ip6 {
 	__be32 src[4];
 	__be32 dst[4];
 };
-CRIER_ASSERT_SIZE(struct rewrite_ip6, REWRITE_IP6_LEN);
+CRIER_ASSERT_SIZE(struct rewrite_ip6, PACKET_IP6_LEN);
 
-struct rewrite_udp {
+struct __attribute__((may_alias)) rewrite_udp {
 	__be16 src;
 	__be16 dst;
 	__be16 len;
 	__u16 sum;
 };
-CRIER_ASSERT_SIZE(struct rewrite_udp, REWRITE_UDP_LEN);
+CRIER_ASSERT_SIZE(struct rewrite_udp, PACKET_UDP_LEN);
 
 /* What one packet's copies carry, whoever receives them. */
 struct rewrite_packet {
 	__u32 payload_len; /* UDP payload, bytes */
 	__u32 payload_sum; /* its ones' complement sum */
 	__be16 src_port;   /* the media port */
-	__be16 id;	   /* IPv4 identification: any if DF, else RFC 6864's */
+	__be16 id;	   /* IPv4 identification of the packet, used if not df */
 	__u8 dscp;	   /* 0..63 */
 	__u8 ttl;
 	__u8 df;
@@ -84,20 +79,25 @@ CRIER_ASSERT_SIZE(struct rewrite_packet, 16);
 struct rewrite_base {
 	__u32 ip;  /* IPv4 header but for dst; unused by IPv6 */
 	__u32 udp; /* pseudo header, UDP header and payload, but for dst and its port */
+	__u32 id;  /* IPv4 without DF: REWRITE_WITH_ID | the packet's ID; else 0 */
 };
 
+#define REWRITE_WITH_ID 0x10000
+
+/*
+ * RFC 6864: a datagram that may be fragmented needs an ID of its own between two hosts.
+ * Listeners behind one address differ by their port, so copies do by what it mixes to.
+ */
+static inline __u16 rewrite_id(__u32 id, __be16 port)
+{
+	return (__u16)(id + port * 40503U);
+}
+
+/* For sums of a few 16-bit words: half the work of sum_fold(). */
 static inline __u32 rewrite_fold32(__u32 sum)
 {
 	sum = (sum & 0xffff) + (sum >> 16);
 	return (sum & 0xffff) + (sum >> 16);
-}
-
-/* A sum of 32-bit words; right for up to 2^32 of them. */
-static inline __u32 rewrite_fold64(__u64 sum)
-{
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	return rewrite_fold32((__u32)sum);
 }
 
 /* RFC 768: a computed zero is sent as all ones; zero would mean "no checksum". */
@@ -112,25 +112,26 @@ static inline __u16 rewrite_udp_sum(__u32 sum)
 static inline struct rewrite_base rewrite_begin4(struct rewrite_ip4 *ip, struct rewrite_udp *udp,
 						 const struct rewrite_packet *p, __be32 local)
 {
-	__u32 udp_len = REWRITE_UDP_LEN + p->payload_len;
+	__u32 udp_len = PACKET_UDP_LEN + p->payload_len;
 	struct rewrite_base base;
 
 	ip->version_ihl = 0x45;
 	ip->tos = (__u8)(p->dscp << 2);
-	ip->len = REWRITE_BE16(REWRITE_IP4_LEN + udp_len);
-	ip->id = p->id;
+	ip->len = REWRITE_BE16(PACKET_IP4_LEN + udp_len);
+	ip->id = 0;
 	ip->frag = p->df ? REWRITE_BE16(REWRITE_DF) : 0;
 	ip->ttl = p->ttl;
-	ip->proto = REWRITE_PROTO_UDP;
+	ip->proto = PACKET_PROTO_UDP;
 	ip->src = local;
 	udp->src = p->src_port;
 	udp->len = REWRITE_BE16(udp_len);
 
-	base.ip = rewrite_fold64((__u64)REWRITE_BE16(0x4500 | ip->tos) + ip->len + ip->id +
-				 ip->frag + REWRITE_BE16(ip->ttl << 8 | REWRITE_PROTO_UDP) + local);
+	base.ip = sum_fold((__u64)REWRITE_BE16(0x4500 | ip->tos) + ip->len + ip->frag +
+			   REWRITE_BE16(ip->ttl << 8 | PACKET_PROTO_UDP) + local);
 	/* the length counts twice: in the pseudo header and in UDP's own */
-	base.udp = rewrite_fold64((__u64)local + REWRITE_BE16(REWRITE_PROTO_UDP) +
-				  2 * (__u32)udp->len + udp->src + p->payload_sum);
+	base.id = p->df ? 0 : REWRITE_WITH_ID | p->id;
+	base.udp = sum_fold((__u64)local + REWRITE_BE16(PACKET_PROTO_UDP) + 2 * (__u32)udp->len +
+			    udp->src + p->payload_sum);
 	return base;
 }
 
@@ -139,6 +140,10 @@ static inline void rewrite_copy4(struct rewrite_ip4 *ip, struct rewrite_udp *udp
 {
 	__u32 dst_sum = (dst & 0xffff) + (dst >> 16);
 
+	if (base.id) {
+		ip->id = rewrite_id(base.id, port);
+		base.ip += ip->id;
+	}
 	ip->sum = (__u16)~rewrite_fold32(base.ip + dst_sum);
 	ip->dst = dst;
 	udp->dst = port;
@@ -154,7 +159,7 @@ static inline struct rewrite_base rewrite_begin6(struct rewrite_ip6 *ip, struct 
 						 const struct rewrite_packet *p,
 						 const struct crier_addr *local)
 {
-	__u32 udp_len = REWRITE_UDP_LEN + p->payload_len;
+	__u32 udp_len = PACKET_UDP_LEN + p->payload_len;
 	struct rewrite_base base = {0};
 
 	ip->version_class[0] = (__u8)(0x60 | p->dscp >> 2);
@@ -162,7 +167,7 @@ static inline struct rewrite_base rewrite_begin6(struct rewrite_ip6 *ip, struct 
 	ip->class_flow[0] = 0;
 	ip->class_flow[1] = 0;
 	ip->payload_len = REWRITE_BE16(udp_len);
-	ip->next = REWRITE_PROTO_UDP;
+	ip->next = PACKET_PROTO_UDP;
 	ip->hops = p->ttl;
 	ip->src[0] = local->w[0];
 	ip->src[1] = local->w[1];
@@ -171,8 +176,8 @@ static inline struct rewrite_base rewrite_begin6(struct rewrite_ip6 *ip, struct 
 	udp->src = p->src_port;
 	udp->len = REWRITE_BE16(udp_len);
 
-	base.udp = rewrite_fold64(rewrite_sum6(local) + REWRITE_BE16(REWRITE_PROTO_UDP) +
-				  2 * (__u32)udp->len + udp->src + p->payload_sum);
+	base.udp = sum_fold(rewrite_sum6(local) + REWRITE_BE16(PACKET_PROTO_UDP) +
+			    2 * (__u32)udp->len + udp->src + p->payload_sum);
 	return base;
 }
 
@@ -185,7 +190,7 @@ static inline void rewrite_copy6(struct rewrite_ip6 *ip, struct rewrite_udp *udp
 	ip->dst[2] = dst->w[2];
 	ip->dst[3] = dst->w[3];
 	udp->dst = port;
-	udp->sum = rewrite_udp_sum(base.udp + rewrite_fold64(rewrite_sum6(dst)) + port);
+	udp->sum = rewrite_udp_sum(base.udp + sum_fold(rewrite_sum6(dst)) + port);
 }
 
 /*
@@ -193,7 +198,7 @@ static inline void rewrite_copy6(struct rewrite_ip6 *ip, struct rewrite_udp *udp
  */
 static inline __u32 rewrite_link_len(const struct crier_via *via)
 {
-	return REWRITE_ETH_LEN + REWRITE_TAG_LEN * (!!via->vlan[0] + !!via->vlan[1]);
+	return PACKET_ETH_LEN + PACKET_VLAN_LEN * (!!via->vlan[0] + !!via->vlan[1]);
 }
 
 static inline void rewrite_mac(__u8 *to, __u64 mac)
@@ -216,9 +221,9 @@ static inline __u8 *rewrite_tag(__u8 *at, __u16 vlan, __be16 tpid)
 {
 	__u16 id = vlan - 1;
 
-	rewrite_put16(at, tpid ? tpid : REWRITE_BE16(0x8100));
+	rewrite_put16(at, tpid ? tpid : REWRITE_BE16(PACKET_TYPE_VLAN));
 	rewrite_put16(at + 2, REWRITE_BE16(id));
-	return at + REWRITE_TAG_LEN;
+	return at + PACKET_VLAN_LEN;
 }
 
 /* Writes rewrite_link_len(via) bytes at eth: MACs, up to two tags, the EtherType. */
@@ -233,7 +238,7 @@ static inline void rewrite_link(__u8 *eth, const struct crier_via *via, __u64 ds
 		at = rewrite_tag(at, via->vlan[0], via->tpid[0]);
 	if (via->vlan[1])
 		at = rewrite_tag(at, via->vlan[1], via->tpid[1]);
-	rewrite_put16(at, family6 ? REWRITE_BE16(0x86dd) : REWRITE_BE16(0x0800));
+	rewrite_put16(at, family6 ? REWRITE_BE16(PACKET_TYPE_IP6) : REWRITE_BE16(PACKET_TYPE_IP4));
 }
 
 #endif

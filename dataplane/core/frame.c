@@ -11,9 +11,9 @@ void frame_begin(struct frame *f, const struct rewrite_packet *packet, const voi
 	assert(packet->payload_len <= FRAME_PAYLOAD_MAX);
 	f->packet = *packet;
 	f->family6 = family6;
-	f->ip_len = l4 - FRAME_L3 + REWRITE_UDP_LEN + packet->payload_len;
+	f->ip_len = l4 - FRAME_L3 + PACKET_UDP_LEN + packet->payload_len;
 	f->blocks = (FRAME_L3 + f->ip_len + FRAME_BLOCK - 1) / FRAME_BLOCK;
-	memcpy(f->bytes + l4 + REWRITE_UDP_LEN, payload, packet->payload_len);
+	memcpy(f->bytes + l4 + PACKET_UDP_LEN, payload, packet->payload_len);
 }
 
 void frame_use_link(struct frame *f, const struct link *link)

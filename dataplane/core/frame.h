@@ -20,14 +20,14 @@
 #include "xdp/rewrite.h"
 
 #define FRAME_L3 LINK_ROOM
-#define FRAME_L4_4 (FRAME_L3 + REWRITE_IP4_LEN)
-#define FRAME_L4_6 (FRAME_L3 + REWRITE_IP6_LEN)
+#define FRAME_L4_4 (FRAME_L3 + PACKET_IP4_LEN)
+#define FRAME_L4_6 (FRAME_L3 + PACKET_IP6_LEN)
 #define FRAME_BLOCK 64 /* copies are stored in blocks of this size, a cache line */
 
 /* The longest UDP payload, and the buffer that a copy of it needs. */
 #define FRAME_PAYLOAD_MAX 3800
 #define FRAME_BYTES 3904
-_Static_assert(FRAME_L4_6 + REWRITE_UDP_LEN + FRAME_PAYLOAD_MAX <= FRAME_BYTES,
+_Static_assert(FRAME_L4_6 + PACKET_UDP_LEN + FRAME_PAYLOAD_MAX <= FRAME_BYTES,
 	       "the longest payload fits the template");
 _Static_assert(FRAME_BYTES % FRAME_BLOCK == 0, "whole blocks");
 
@@ -44,7 +44,7 @@ struct frame {
 /* Bytes of buffer that a copy of this payload takes, both families and any link header. */
 static inline uint32_t frame_room(uint32_t payload_len)
 {
-	uint32_t end = FRAME_L4_6 + REWRITE_UDP_LEN + payload_len;
+	uint32_t end = FRAME_L4_6 + PACKET_UDP_LEN + payload_len;
 
 	return (end + FRAME_BLOCK - 1) / FRAME_BLOCK * FRAME_BLOCK;
 }

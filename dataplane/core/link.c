@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "xdp/addr.h"
 #include "xdp/rewrite.h"
 
 void links_init(struct links *l, const struct tables *t)
@@ -11,11 +12,6 @@ void links_init(struct links *l, const struct tables *t)
 	l->t = t;
 	l->quantum = 1;
 	memset(l->out_of, LINK_NO_OUT, sizeof(l->out_of));
-}
-
-static bool addr_is_v4(const struct crier_addr *a)
-{
-	return a->q[0] == 0 && a->w[2] == (__be32)__builtin_bswap32(0xffff);
 }
 
 static enum copy_drop via_verdict(const struct links *l, const struct crier_via *via, uint64_t hw,

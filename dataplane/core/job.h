@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Jobs: rooms with packets that wait for their sweep or are being swept.
+ *
+ * Rooms take turns of a quantum each (deficit round robin, Shreedhar and Varghese,
+ * 1995), so that a huge room delays a small one by a quantum and no more.  A room's
+ * packets are swept in the order they came.  A room that can't keep up drops its own
+ * newest packets whole, for all its members alike.
+ *
+ * All memory is taken at the start.  Used by one thread.
+ */
+#ifndef CRIER_JOB_H
+#define CRIER_JOB_H
+
+#include "frame.h"
+#include "walk.h"
+
+struct packet {
+	struct packet *next;
+	struct rewrite_packet rewrite;
+	uint64_t received_ns;
+	uint8_t payload[FRAME_PAYLOAD_MAX];
+};
+
+struct job {
+	uint32_t room, generation;
+	struct packet *head, *tail; /* head is the one being swept, if begun */
+	uint32_t packets;
+	bool begun;
+	uint32_t shard;	       /* of head's sweep */
+	struct walk walk;      /* of head's sweep, in shard */
+	int64_t deficit;       /* members it may still meet in this turn */
+	uint64_t due_ns;       /* no turn before this: paced */
+	uint64_t begun_ns;     /* when head's sweep began */
+	uint64_t members;      /* head's audience then */
+	uint64_t met;	       /* members that head's sweep has met */
+	uint64_t wait_left_ns; /* how long head's sweep may still wait for a full port */
+	struct job *next;      /* in turn, a ring; or in the free list */
+};
+
+enum jobs_verdict {
+	JOBS_QUEUED,
+	JOBS_OVERLOAD, /* the room has queue_pkts waiting */
+	JOBS_FULL,     /* no packet buffer is free */
+};
+
+struct jobs;
+
+/* NULL: no memory.  packets: how many may be held, of all rooms together. */
+struct jobs *jobs_new(uint32_t max_rooms, uint32_t packets);
+void jobs_free(struct jobs *jobs);
+
+/*
+ * JOBS_QUEUED: *out stands in the room's queue and is the caller's to fill before
+ * anything else is called.  If the room's number was another room's until now, that
+ * one's packets are dropped: *gone gets how many sweeps this cut short (0 or 1).
+ */
+enum jobs_verdict jobs_push(struct jobs *jobs, uint32_t room, uint32_t generation,
+			    uint32_t queue_pkts, struct packet **out, uint32_t *gone);
+
+/*
+ * Whose turn it is: a room not paced beyond now_ns, its deficit raised by quantum; or
+ * NULL.  Give it back with jobs_turn_over().
+ */
+struct job *jobs_next(struct jobs *jobs, uint32_t quantum, uint64_t now_ns);
+
+/* The head packet's sweep has ended.  False: the room has no other. */
+bool jobs_packet_done(struct jobs *jobs, struct job *job);
+
+/* The room is gone, and all its packets with it; returns how many. */
+uint32_t jobs_drop(struct jobs *jobs, struct job *job);
+
+/* The job goes to the end of the line, or away if it has no packets left. */
+void jobs_turn_over(struct jobs *jobs, struct job *job);
+
+/* Rooms with packets. */
+uint32_t jobs_count(const struct jobs *jobs);
+
+/* When the first paced room may go on; UINT64_MAX if there is no room. */
+uint64_t jobs_due_ns(const struct jobs *jobs);
+
+#endif

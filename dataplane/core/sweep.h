@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The engine of a worker: packets pushed in, sweeps run a quantum at a time, frames out
+ * through whoever lends them.  Knows no port and no socket; tests, benches and the
+ * worker drive the same lines.
+ *
+ * Used by one thread, online (quiescent.h) in every call; between calls it holds
+ * nothing of the tables but numbers.
+ */
+#ifndef CRIER_SWEEP_H
+#define CRIER_SWEEP_H
+
+#include "capture.h"
+#include "copy.h"
+#include "job.h"
+#include "stats.h"
+
+struct sweep_io {
+	/*
+	 * Lends frames of port `out` as copy_lend does, waiting at most *wait_ns for them
+	 * and taking from *wait_ns what it waited.
+	 */
+	void (*lend)(void *arg, uint32_t out, uint32_t n, struct out *o, uint64_t *wait_ns);
+	/*
+	 * Sends what was written, takes back the rest.  Returns how many frames the
+	 * device is known to have dropped since it was last asked.
+	 */
+	uint32_t (*commit)(void *arg, uint32_t out, struct out *o);
+	uint64_t (*now_ns)(void);
+	void *arg;
+};
+
+/* When a room's packets come, for pacing. */
+struct sweep_pace {
+	uint64_t last_ns;
+	uint64_t interval_ns; /* smoothed */
+};
+
+struct sweeper {
+	const struct tables *t;
+	struct sweep_io io;
+	struct jobs *jobs;
+	struct stats stats;
+	struct capture capture;
+	struct copier copier;
+	uint32_t out_ifindex[COPY_OUTS];
+	struct sweep_pace *pace; /* by room */
+	struct job *job;	 /* whose quantum it is */
+	uint16_t ip_id;
+	uint64_t free_ns;	  /* under rate_cap_pps: when copies may go on */
+	uint64_t lost[COPY_OUTS]; /* dropped by a port's device, not yet counted */
+	struct walk_burst burst;
+};
+
+/* 0 or -ENOMEM. */
+int sweeper_init(struct sweeper *s, const struct tables *t, uint32_t worker,
+		 const struct sweep_io *io);
+void sweeper_free(struct sweeper *s);
+
+/* Copies by via.port == number leave through `out`. */
+void sweeper_add_out(struct sweeper *s, uint32_t number, uint32_t out, uint32_t ifindex);
+/* No longer: they are counted link_down. */
+void sweeper_del_out(struct sweeper *s, uint32_t number);
+
+/*
+ * A packet for a room, which the caller has steered: its UDP payload is copied.  All
+ * that can befall it is counted here.
+ */
+void sweeper_push(struct sweeper *s, uint32_t room, uint32_t generation, const void *payload,
+		  uint32_t len, uint64_t now_ns);
+
+/* One quantum of the room whose turn it is.  False: no room may go on at now_ns. */
+bool sweeper_turn(struct sweeper *s, uint64_t now_ns);
+
+/* When sweeper_turn() will have something to do: 0 now, UINT64_MAX nothing waits. */
+uint64_t sweeper_due_ns(const struct sweeper *s);
+
+#endif
