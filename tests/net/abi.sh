@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Tables of another ABI, or that are no tables of crier's, are refused by crierd and crier-dp with
+# a message that says how to go on; nothing in them is changed.
+#
+#   [edge] alone
+. "$(dirname "$0")/lib.sh"
+
+topology
+crierd_start
+room talk 5000
+stop crierd
+
+# set_word OFFSET HEX...: bytes of the pinned config, by the kernel's own means.
+set_word()
+{
+	local offset=$1 value
+	shift
+	value=$(bpftool -j map lookup pinned "$PIN_DIR/config" key hex 00 00 00 00 |
+		jq -r '.value | join(" ")' | sed 's/0x//g')
+	read -ra bytes <<<"$value"
+	bytes=("${bytes[@]:0:offset}" "$@" "${bytes[@]:offset+$#}")
+	bpftool map update pinned "$PIN_DIR/config" key hex 00 00 00 00 value hex "${bytes[@]}" ||
+		fail "cannot write the config map"
+}
+
+set_word 8 63 00 00 00
+refused 'abi' in_edge "$CRIERD" --interface e0 --interface e1
+refused 'abi' in_edge "$CRIER_DP" --port xdp:e0
+set_word 8 01 00 00 00
+set_word 0 ff
+refused 'flush' in_edge "$CRIERD" --interface e0 --interface e1
+refused 'crier' in_edge "$CRIER_DP" --port xdp:e0
+set_word 0 31
+
+crierd_start
+want "the room, after all that" talk "$(api GET /v1/rooms | jq -r '.rooms[].name')"
+stop crierd

@@ -1,0 +1,89 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# What keeps a program from starting is said on stderr with what to do, exit status 1; whatever
+# runs already goes on.
+#
+#   [edge] with spare interfaces x0 .. x1
+. "$(dirname "$0")/lib.sh"
+
+topology
+in_edge ip link add x0 type veth peer name x1
+
+d()
+{
+	in_edge "$CRIERD" "$@"
+}
+
+echo "-- crierd's place"
+mkdir -p /run/plain
+refused 'bpf' d --interface e0 --pin-dir /run/plain/crier
+refused 'bpf' d --interface e0 --pin-dir /run/nowhere/crier
+: >/run/file
+refused '/run/file' d --interface e0 --run-dir /run/file/crier
+refused 'nosuch' d --interface nosuch
+refused 'mode' d --interface e0,mode=warp
+refused 'max-listeners' d --interface e0 --max-listeners many
+refused 'usage\|option\|frobnicate' d --frobnicate
+refused 'bpf\|root\|CAP_\|permission\|permitted' in_edge setpriv --reuid=65534 --clear-groups \
+	--bounding-set=-all --inh-caps=-all "$CRIERD" --interface e0 --run-dir "$T/nobody"
+
+echo "-- a foreign XDP program"
+cat >"$T/pass.bpf.c" <<'C'
+__attribute__((section("xdp"), used)) int foreign(void *ctx)
+{
+	return 2; /* XDP_PASS */
+}
+char license[] __attribute__((section("license"), used)) = "GPL";
+C
+clang -O2 -target bpf -c "$T/pass.bpf.c" -o "$T/pass.o" || fail "clang"
+bpftool prog load "$T/pass.o" /sys/fs/bpf/foreign || fail "bpftool prog load"
+in_edge bpftool net attach xdpdrv pinned /sys/fs/bpf/foreign dev e1 || fail "bpftool net attach"
+foreign=$(in_edge ip -j link show e1 | jq '.[0].xdp.prog.id')
+refused 'foreign' d --interface e1
+want "the foreign program, still there" "$foreign" "$(in_edge ip -j link show e1 | jq '.[0].xdp.prog.id')"
+in_edge bpftool net detach xdpdrv dev e1
+
+echo "-- the config file"
+config()
+{
+	cat >"$T/crierd.yaml"
+}
+config <<<$'interfaces:\n  - name: e0\nfrobnicate: 1'
+refused 'frobnicate\|line 3' d --config "$T/crierd.yaml"
+config <<<$'interfaces: [\n'
+refused 'line' d --config "$T/crierd.yaml"
+head -c 100000 /dev/urandom >"$T/crierd.yaml"
+refused 'crierd.yaml' d --config "$T/crierd.yaml"
+refused 'nosuch.yaml' d --config "$T/nosuch.yaml"
+
+echo "-- beside a live crierd"
+crierd_start
+room talk 5000
+refused 'is running\|live\|at work\|in use\|already' d --interface e0 --interface e1
+refused 'is running\|live\|at work\|in use\|already' d --interface x0 --pin-dir /sys/fs/bpf/other
+alive crierd || fail "crierd was disturbed"
+want "rooms of the live crierd" 1 "$(api GET /v1/rooms | jq '.rooms | length')"
+
+echo "-- crier-dp"
+p()
+{
+	in_edge "$CRIER_DP" "$@"
+}
+refused 'usage\|port' p
+refused 'port' p --port tape:e0
+refused 'nosuch' p --port xdp:nosuch
+refused 'x0' p --port xdp:x0
+refused 'queue' p --port xdp:e0,queue=77
+refused 'cpu' p --port xdp:e0 --cpu 4096
+refused 'crierd' p --port xdp:e0 --pin-dir /sys/fs/bpf/nothing
+refused 'bpf\|root\|CAP_\|permission\|permitted' setpriv --reuid=65534 --clear-groups \
+	--bounding-set=-all --inh-caps=-all "$CRIER_DP" --port xdp:e0
+dp_start
+refused 'queue\|in use\|busy' p --port xdp:e0
+alive dp || fail "crier-dp was disturbed"
+listeners 3 | members talk
+hear ear "$(listeners 1 3)" 20
+speak 5000 --count 20 >/dev/null
+want "heard after all that" 20 "$(heard ear received)"
+stop dp
+stop crierd

@@ -1,0 +1,39 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# An ordered stop keeps maps and copying; --flush takes every pin and program away.
+#
+#   pub ── e0 [edge] e1 ── lsn
+. "$(dirname "$0")/lib.sh"
+
+topology
+programs_before=$(bpftool -j prog show | jq length)
+crierd_start
+dp_start
+room talk 5000
+listeners 10 | members talk
+stop crierd
+
+hear ear "$(listeners 1 3)" 50
+sent=$(speak 5000 --count 50 | jq -r .hash)
+want "heard while crierd is stopped" "$sent" "$(heard ear hash)"
+
+crierd_start
+want "listeners after the restart" 10 "$(count_of talk)"
+refused 'is running\|live\|at work\|in use' in_edge "$CRIERD" --flush
+want "listeners after a refused flush" 10 "$(count_of talk)"
+stop crierd
+stop dp
+
+in_edge "$CRIERD" --flush || fail "--flush"
+want "pins left" '' "$(find "$PIN_DIR" -mindepth 1 2>/dev/null)"
+for dev in e0 e1; do
+	want "XDP program on $dev" null "$(in_edge ip -j link show "$dev" | jq '.[0].xdp')"
+done
+wait_until 10 eval "[ \"\$(bpftool -j prog show | jq length)\" = $programs_before ]" ||
+	fail "programs are left: $(bpftool prog show)"
+refused 'crierd' in_edge "$CRIER_DP" --port xdp:e0
+
+in_edge "$CRIERD" --flush || fail "--flush with nothing there"
+crierd_start
+want "rooms after a flush" 0 "$(api GET /v1/rooms | jq '.rooms | length')"
+stop crierd

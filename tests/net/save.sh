@@ -1,0 +1,47 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# save and restore carry rooms, streams, listeners and settings over a flush.
+#
+#   [edge] alone
+. "$(dirname "$0")/lib.sh"
+
+topology
+crierd_start
+room talk 5000 --ssrc 0x10 --pt 111
+room raw 5002 --payload udp
+ctl room add open --port 5004 --from any --ssrc 7 >/dev/null || fail "room open"
+{ listeners 5000 && listeners6 500; } | members talk
+listeners 3 | members raw
+ctl set ttl 33 >/dev/null || fail "set"
+
+# everything: all that a save has to carry, without what is new each time.
+everything()
+{
+	api GET /v1/rooms | jq -S '[.rooms[] | del(.id, .generation, .created_s, .stats) |
+		.streams |= map(del(.accepted, .refused))] | sort_by(.name)'
+	for r in talk raw open; do
+		api GET "/v1/rooms/$r/listeners" | sort
+	done
+	api GET /v1/settings | jq -S '[.settings[] | {key, value}]'
+}
+everything >"$T/before"
+ctl save "$T/saved" || fail "save"
+stop crierd
+in_edge "$CRIERD" --flush || fail "flush"
+crierd_start
+want "rooms after the flush" 0 "$(api GET /v1/rooms | jq '.rooms | length')"
+ctl restore "$T/saved" || fail "restore"
+becomes "unreachable listeners" 0 /v1/rooms/talk .unreachable
+everything >"$T/after"
+diff "$T/before" "$T/after" >&2 || fail "restored is not what was saved"
+
+refused 'talk\|exists' ctl restore "$T/saved"
+ctl restore --merge "$T/saved" || fail "restore --merge"
+everything | diff "$T/before" - >&2 || fail "merging the same again changed something"
+head -c 3000 "$T/saved" >"$T/cut"
+refused . ctl restore --merge "$T/cut"
+sed 's/"abi":1/"abi":99/' "$T/saved" >"$T/foreign"
+refused 'abi' ctl restore "$T/foreign"
+everything | diff "$T/before" - >&2 || fail "a refused restore changed something"
+ctl save - | diff "$T/saved" - >&2 || fail "save - differs from save FILE"
+stop crierd
