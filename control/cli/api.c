@@ -200,7 +200,7 @@ static void explain_connect(struct api *api)
 	if (api->url) {
 		api_fail(api,
 			 "cannot connect to %s: is crierd running there, and does it listen on "
-			 "TCP (http_listen in its config)?",
+			 "TCP (api: tcp: in its config)?",
 			 api->url);
 		return;
 	}
