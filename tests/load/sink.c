@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "sink.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/if_link.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "sink.skel.h"
+#include "xdp/log.h"
+
+#define FLIGHT_SLACK 1024	/* positions before the first one gathered */
+#define FLIGHTS_MAX (64U << 20) /* a position beyond is nonsense */
+
+static int quiet(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	if (level != LIBBPF_WARN || !getenv("CRIER_LOAD_DEBUG"))
+		return 0;
+	return vfprintf(stderr, fmt, args);
+}
+
+static void *map_memory(struct sink *s, const struct bpf_map *map, size_t *rc)
+{
+	size_t size = ((size_t)bpf_map__value_size(map) + 7) / 8 * 8;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t len = (size * bpf_map__max_entries(map) + page - 1) / page * page;
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	if (p == MAP_FAILED) {
+		*rc = (size_t)errno;
+		return NULL;
+	}
+	s->mapping[s->mappings].p = p;
+	s->mapping[s->mappings++].len = len;
+	return p;
+}
+
+static uint64_t iface_mac(const char *name)
+{
+	struct ifreq ifr = {0};
+	uint64_t mac = 0;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	strncpy(ifr.ifr_name, name, sizeof(ifr.ifr_name) - 1);
+	if (fd >= 0 && !ioctl(fd, SIOCGIFHWADDR, &ifr))
+		memcpy(&mac, ifr.ifr_hwaddr.sa_data, 6);
+	if (fd >= 0)
+		close(fd);
+	return mac;
+}
+
+static void rules_set(struct sink *s, const struct sink_config *c, uint32_t index)
+{
+	struct tally_rules *r = (struct tally_rules *)&s->skel->rodata->rules;
+	uint32_t i;
+
+	*r = c->expect;
+	r->index_mask = index - 1;
+	r->streams = s->stream_count;
+	r->slots = s->slots;
+	r->ring = s->ring;
+	r->rooms = c->roster->rooms;
+	for (i = 0; i < c->ifaces; i++) {
+		r->mac[i] = iface_mac(c->iface[i].name);
+		r->ifaces++;
+	}
+	for (i = 0; i < c->ifaces; i++)
+		if (!r->mac[i])
+			r->ifaces = 0; /* loopback and tunnels have none: any will do */
+}
+
+static int sizes_set(struct sink *s, const struct sink_config *c, uint32_t index)
+{
+	uint32_t members = (uint32_t)c->roster->members;
+	uint64_t packets = (uint64_t)s->cpu_count * s->stream_count * s->ring;
+
+	if ((uint64_t)members * s->slots > 1U << 30 || packets > 1U << 28) {
+		log_err("crier-load sink: %u listeners in %u rooms are too many for %u streams a "
+			"room and %u packets a stream; lower --streams or --packets",
+			members, c->roster->rooms, s->slots, s->ring);
+		return -E2BIG;
+	}
+	bpf_map__set_max_entries(s->skel->maps.cpus, s->cpu_count);
+	bpf_map__set_max_entries(s->skel->maps.members, members);
+	bpf_map__set_max_entries(s->skel->maps.marks, members * s->slots);
+	bpf_map__set_max_entries(s->skel->maps.streams, s->stream_count);
+	bpf_map__set_max_entries(s->skel->maps.packets, (uint32_t)packets);
+	bpf_map__set_max_entries(s->skel->maps.reports,
+				 s->cpu_count * s->stream_count * TALLY_REPORTS);
+	bpf_map__set_max_entries(s->skel->maps.place, index);
+	bpf_map__set_max_entries(s->skel->maps.stream_ids, 2 * s->stream_count);
+	return 0;
+}
+
+static int memory_map(struct sink *s, const uint64_t *words, uint32_t index)
+{
+	struct tally_member *members;
+	uint64_t *place;
+	size_t err = 0;
+
+	s->cpus = map_memory(s, s->skel->maps.cpus, &err);
+	s->marks = map_memory(s, s->skel->maps.marks, &err);
+	s->streams = map_memory(s, s->skel->maps.streams, &err);
+	s->packets = map_memory(s, s->skel->maps.packets, &err);
+	s->reports = map_memory(s, s->skel->maps.reports, &err);
+	s->events = map_memory(s, s->skel->maps.events, &err);
+	s->event_counts = map_memory(s, s->skel->maps.event_counts, &err);
+	members = map_memory(s, s->skel->maps.members, &err);
+	place = map_memory(s, s->skel->maps.place, &err);
+	if (err) {
+		log_err("crier-load sink: cannot map the tables: %s", strerror((int)err));
+		return -(int)err;
+	}
+	memcpy(members, s->roster->member, s->roster->members * sizeof(*members));
+	memcpy(place, words, (size_t)index * sizeof(*words));
+	return 0;
+}
+
+static int stream_id_add(struct sink *s, uint32_t id, uint32_t kind, uint32_t n)
+{
+	struct tally_stream_id key = {id, kind};
+	int fd = bpf_map__fd(s->skel->maps.stream_ids);
+
+	if (!bpf_map_update_elem(fd, &key, &n, BPF_NOEXIST))
+		return 0;
+	if (errno == EEXIST)
+		log_err("crier-load sink: two streams are told apart by nothing: SSRC 0x%08x, room "
+			"%s",
+			s->stream[n].ssrc, s->roster->room[s->stream[n].room]);
+	else
+		log_err("crier-load sink: stream table: %s", strerror(errno));
+	return -errno;
+}
+
+static int streams_fill(struct sink *s, const struct sink_config *c)
+{
+	uint32_t n;
+	size_t i;
+	int rc;
+
+	for (n = 0; n < s->stream_count; n++) {
+		struct sink_stream *st = &s->stream[n];
+		const char *room;
+
+		st->room = n / s->slots;
+		st->slot = n % s->slots;
+		room = s->roster->room[st->room];
+		st->ssrc = wire_ssrc(room, st->slot);
+		for (i = 0; i < c->ssrcs; i++)
+			if (c->ssrc[i].room == st->room && c->ssrc[i].slot == st->slot)
+				st->ssrc = c->ssrc[i].ssrc;
+		s->streams[n] = (struct tally_stream){
+			.room = st->room,
+			.room_key = wire_room_key(room),
+			.slot = st->slot,
+			.ssrc = htonl(st->ssrc),
+		};
+		rc = stream_id_add(s, htonl(st->ssrc), 0, n);
+		if (!rc)
+			rc = stream_id_add(s, s->streams[n].room_key, 1 + st->slot, n);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static int stamps_pin(struct sink *s, const char *pin)
+{
+	if (!pin)
+		return 0;
+	if (strlen(pin) >= sizeof(s->pin)) {
+		log_err("crier-load sink: --stamps: the path is too long");
+		return -ENAMETOOLONG;
+	}
+	if (bpf_map__pin(s->skel->maps.stamps, pin)) {
+		int rc = -errno;
+
+		log_err("crier-load sink: cannot pin the stamps at %s: %s (it must be a new name "
+			"on "
+			"a bpffs)",
+			pin, strerror(errno));
+		return rc;
+	}
+	strcpy(s->pin, pin);
+	return 0;
+}
+
+static int program_load(struct sink *s)
+{
+	struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+	int rc;
+
+	setrlimit(RLIMIT_MEMLOCK, &all); /* kernels before 5.11 count maps against it */
+	rc = sink_bpf__load(s->skel);
+	if (rc)
+		log_err("crier-load sink: the kernel refuses the program: %s%s", strerror(-rc),
+			rc == -EPERM ? " (root is needed)" : "");
+	return rc;
+}
+
+int sink_open(struct sink *s, const struct sink_config *c)
+{
+	uint64_t *words = NULL;
+	uint32_t index;
+	int rc, cpus = libbpf_num_possible_cpus();
+
+	memset(s, 0, sizeof(*s));
+	libbpf_set_print(quiet);
+	s->roster = c->roster;
+	s->cpu_count = cpus > 0 ? (uint32_t)cpus : 1;
+	s->slots = c->slots;
+	s->ring = c->ring;
+	s->stream_count = c->roster->rooms * c->slots;
+	rc = roster_index(c->roster, &words, &index);
+	if (rc)
+		return rc;
+	rc = -ENOMEM;
+	s->stream = calloc(s->stream_count, sizeof(*s->stream));
+	s->skel = sink_bpf__open();
+	if (!s->stream || !s->skel) {
+		log_err("crier-load sink: %s", strerror(errno));
+		goto out;
+	}
+	rules_set(s, c, index);
+	rc = sizes_set(s, c, index);
+	if (!rc)
+		rc = program_load(s);
+	if (!rc)
+		rc = memory_map(s, words, index);
+	if (!rc)
+		rc = streams_fill(s, c);
+	if (!rc)
+		rc = stamps_pin(s, c->stamps_pin);
+out:
+	free(words);
+	if (rc)
+		sink_close(s);
+	return rc;
+}
+
+static int link_make(int prog, int ifindex, enum sink_mode mode)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts);
+	int fd = -EINVAL;
+
+	if (mode != SINK_GENERIC) {
+		opts.flags = XDP_FLAGS_DRV_MODE;
+		fd = bpf_link_create(prog, ifindex, BPF_XDP, &opts);
+		if (fd >= 0 || mode == SINK_NATIVE || fd == -EBUSY || fd == -EEXIST)
+			return fd;
+	}
+	opts.flags = XDP_FLAGS_SKB_MODE;
+	return bpf_link_create(prog, ifindex, BPF_XDP, &opts);
+}
+
+int sink_attach(struct sink *s, const struct sink_config *c)
+{
+	int fd, prog = bpf_program__fd(s->skel->progs.sink);
+	uint32_t i;
+
+	for (i = 0; i < c->ifaces; i++) {
+		const char *name = c->iface[i].name;
+		unsigned int ifindex = if_nametoindex(name);
+
+		if (!ifindex) {
+			log_err("crier-load sink: no interface %s in this network namespace", name);
+			return -ENODEV;
+		}
+		fd = link_make(prog, (int)ifindex, c->iface[i].mode);
+		if (fd < 0) {
+			log_err("crier-load sink: cannot attach to %s: %s%s", name, strerror(-fd),
+				fd == -EBUSY || fd == -EEXIST ? " (it has an XDP program already: "
+								"'ip link show' names it)"
+							      : "");
+			return fd;
+		}
+		s->link_fd[s->links++] = fd;
+	}
+	return 0;
+}
+
+void sink_close(struct sink *s)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->links; i++)
+		close(s->link_fd[i]);
+	if (*s->pin)
+		unlink(s->pin);
+	for (i = 0; i < s->mappings; i++)
+		munmap(s->mapping[i].p, s->mapping[i].len);
+	for (i = 0; s->stream && i < s->stream_count; i++)
+		free(s->stream[i].flight);
+	free(s->stream);
+	sink_bpf__destroy(s->skel);
+	memset(s, 0, sizeof(*s));
+}
+
+int sink_feed(struct sink *s, const void *frame, size_t len, uint32_t repeat, uint32_t *ns)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = (uint32_t)len,
+		    .repeat = (int)repeat);
+	int rc = bpf_prog_test_run_opts(bpf_program__fd(s->skel->progs.sink), &opts);
+
+	if (rc)
+		return rc;
+	if (ns)
+		*ns = opts.duration;
+	return (int)opts.retval;
+}
+
+/* Room for position pos; NULL: it makes no sense, or no memory. */
+static struct flight *flight_at(struct sink_stream *st, uint32_t pos)
+{
+	struct flight *more;
+	size_t n, want;
+
+	if (!st->flights)
+		st->base = pos > FLIGHT_SLACK ? pos - FLIGHT_SLACK : 0;
+	n = pos - st->base;
+	if (pos < st->base || n >= FLIGHTS_MAX)
+		return NULL;
+	if (n >= st->flights) {
+		want = st->flights ? 2 * st->flights : 4 * FLIGHT_SLACK;
+		while (want <= n)
+			want *= 2;
+		more = reallocarray(st->flight, want, sizeof(*more));
+		if (!more)
+			return NULL;
+		memset(more + st->flights, 0, (want - st->flights) * sizeof(*more));
+		st->flight = more;
+		st->flights = want;
+	}
+	return &st->flight[n];
+}
+
+static void flight_merge(struct flight *f, const struct tally_packet *p)
+{
+	if (!f->copies) {
+		f->first_ns = p->first_ns;
+		f->last_ns = p->last_ns;
+		f->hash = p->hash;
+	}
+	if (p->first_ns < f->first_ns)
+		f->first_ns = p->first_ns;
+	if (p->last_ns > f->last_ns)
+		f->last_ns = p->last_ns;
+	f->torn |= p->hash != f->hash;
+	f->copies += p->copies;
+}
+
+static int position_gather(struct sink *s, uint32_t n, uint32_t pos)
+{
+	struct tally_packet *p;
+	struct flight *f;
+	uint32_t cpu;
+
+	for (cpu = 0; cpu < s->cpu_count; cpu++) {
+		p = &s->packets[((size_t)cpu * s->stream_count + n) * s->ring +
+				(pos & (s->ring - 1))];
+		if (p->pos != pos || !p->copies)
+			continue;
+		f = flight_at(&s->stream[n], pos);
+		if (!f)
+			return -ENOMEM;
+		flight_merge(f, p);
+	}
+	return 0;
+}
+
+int sink_gather(struct sink *s, bool all)
+{
+	uint32_t n, end, highest, lag = s->ring / 2;
+	int rc = 0;
+
+	for (n = 0; n < s->stream_count; n++) {
+		struct sink_stream *st = &s->stream[n];
+
+		highest = __atomic_load_n(&s->streams[n].highest, __ATOMIC_RELAXED);
+		if (!highest)
+			continue;
+		end = all ? highest + 1 : highest - lag;
+		if (!st->next) {
+			if ((int32_t)(end - WIRE_POS_BASE) <= 0)
+				continue;
+			/* The ring holds no more; stray early copies are looked for as well. */
+			st->next = highest - s->ring + 1;
+		}
+		if ((int32_t)(highest - s->ring + 1 - st->next) > 0) {
+			s->gone += highest - s->ring + 1 - st->next;
+			st->next = highest - s->ring + 1;
+		}
+		for (; (int32_t)(end - st->next) > 0; st->next++)
+			if (position_gather(s, n, st->next))
+				rc = -ENOMEM;
+	}
+	return rc;
+}
+
+uint64_t sink_count(const struct sink *s, enum tally_counter c)
+{
+	uint64_t sum = 0;
+	uint32_t cpu;
+
+	for (cpu = 0; cpu < s->cpu_count; cpu++)
+		sum += __atomic_load_n(&s->cpus[cpu].c[c], __ATOMIC_RELAXED);
+	return sum;
+}
+
+const struct tally_mark *sink_mark(const struct sink *s, size_t member, uint32_t slot)
+{
+	return &s->marks[member * s->slots + slot];
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The sink's program and tables: load, attach, feed, and gather what it saw.  One
+ * thread.  What it all means is judge.h's.
+ */
+#ifndef CRIER_LOAD_SINK_H
+#define CRIER_LOAD_SINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "roster.h"
+#include "tally.h"
+
+struct bpf_link;
+struct sink_bpf;
+
+enum sink_mode { SINK_AUTO, SINK_NATIVE, SINK_GENERIC };
+
+struct sink_iface {
+	const char *name;
+	enum sink_mode mode;
+};
+
+/* The SSRC of a room's stream, where it is not the default. */
+struct sink_ssrc {
+	uint32_t room, slot;
+	uint32_t ssrc; /* host order */
+};
+
+struct sink_config {
+	const struct roster *roster;
+	struct sink_iface iface[TALLY_IFACES];
+	uint32_t ifaces;
+	const struct sink_ssrc *ssrc;
+	size_t ssrcs;
+	uint32_t slots; /* streams a room */
+	uint32_t ring;	/* packets a stream that are kept in the map; a power of two */
+	const char *stamps_pin;
+	struct tally_rules expect; /* from, from_port, check_from, ttl, dscp */
+};
+
+/* All that is known of one packet, over all CPUs. */
+struct flight {
+	uint64_t first_ns, last_ns;
+	uint64_t hash;
+	uint64_t copies;
+	bool torn; /* CPUs saw different contents */
+};
+
+struct sink_stream {
+	uint32_t room, slot, ssrc; /* host order */
+	uint32_t base;		   /* position of flight[0] */
+	uint32_t next;		   /* position up to which flights were gathered */
+	struct flight *flight;
+	size_t flights;
+};
+
+struct sink {
+	const struct roster *roster;
+	struct sink_bpf *skel;
+	int link_fd[TALLY_IFACES];
+	uint32_t links;
+	char pin[256];
+	uint32_t cpu_count;
+	uint32_t slots, ring;
+	struct tally_cpu *cpus;
+	struct tally_mark *marks;
+	struct tally_stream *streams;
+	struct tally_packet *packets;
+	struct tally_report *reports;
+	struct tally_event *events;
+	uint64_t *event_counts;
+	struct sink_stream *stream;
+	uint32_t stream_count;
+	uint64_t gone; /* packets whose record was overwritten before it was gathered */
+	struct {
+		void *p;
+		size_t len;
+	} mapping[16];
+	uint32_t mappings;
+};
+
+/* Each returns 0, or -errno with the reason logged. */
+int sink_open(struct sink *s, const struct sink_config *c);
+int sink_attach(struct sink *s, const struct sink_config *c);
+void sink_close(struct sink *s);
+
+/* One frame through the program, as if it had come in: its XDP verdict, or -errno. */
+int sink_feed(struct sink *s, const void *frame, size_t len, uint32_t repeat, uint32_t *ns);
+
+/* Take over what the rings hold: all at the end, else what may soon be overwritten. */
+int sink_gather(struct sink *s, bool all);
+
+uint64_t sink_count(const struct sink *s, enum tally_counter c);
+const struct tally_mark *sink_mark(const struct sink *s, size_t member, uint32_t slot);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "stamp.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "xdp/log.h"
+
+#define STAMPS_BYTES (TALLY_STAMPS * sizeof(struct tally_stamp))
+
+struct tally_stamp *stamps_open(const char *pin)
+{
+	struct bpf_map_info info = {0};
+	uint32_t len = sizeof(info);
+	void *p;
+	int fd = bpf_obj_get(pin);
+
+	if (fd < 0) {
+		log_err("crier-load: no map of stamps at %s: %s (is a sink running with "
+			"--stamps?)",
+			pin, strerror(errno));
+		return NULL;
+	}
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) || info.max_entries != TALLY_STAMPS ||
+	    info.value_size != sizeof(struct tally_stamp)) {
+		log_err("crier-load: %s is not a sink's map of stamps", pin);
+		close(fd);
+		return NULL;
+	}
+	p = mmap(NULL, STAMPS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED) {
+		log_err("crier-load: cannot map %s: %s", pin, strerror(errno));
+		p = NULL;
+	}
+	close(fd);
+	return p;
+}
+
+void stamps_close(struct tally_stamp *stamps)
+{
+	if (stamps)
+		munmap(stamps, STAMPS_BYTES);
+}
+
+void stamp_put(struct tally_stamp *stamps, uint32_t ssrc, uint16_t seq, uint64_t hash, uint64_t ns)
+{
+	struct tally_stamp *s = &stamps[tally_stamp_slot(htonl(ssrc), seq)];
+
+	__atomic_store_n(&s->ns, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&s->hash, hash, __ATOMIC_RELEASE);
+	__atomic_store_n(&s->ssrc, htonl(ssrc), __ATOMIC_RELEASE);
+	__atomic_store_n(&s->seq, seq, __ATOMIC_RELEASE);
+	__atomic_store_n(&s->ns, ns, __ATOMIC_RELEASE);
+}
