@@ -12,6 +12,8 @@
 
 /* crierd's largest body is 64 MB; below it in either meaning of M. */
 #define BULK_PART_MAX 64000000
+/* Millions of lines on a busy machine take their time. */
+#define BULK_TIMEOUT_MS 600000
 
 struct bulk {
 	const char *name; /* for messages */

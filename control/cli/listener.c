@@ -84,6 +84,16 @@ static int part_refused(struct cli *cli, const struct bulk *bulk, const struct c
 	return CLI_REFUSED;
 }
 
+static int args_refused(struct cli *cli, const struct change *ch)
+{
+	int64_t applied = field_int(api_error_object(cli->api), "applied");
+
+	cli_refused(cli);
+	if (applied)
+		cli_error("%" PRId64 " were %s before that and stay so", applied, ch->counts[0]);
+	return CLI_REFUSED;
+}
+
 static int change_file(struct cli *cli, const char *path, const struct change *ch)
 {
 	struct bulk bulk;
@@ -95,6 +105,7 @@ static int change_file(struct cli *cli, const char *path, const struct change *c
 		return CLI_REFUSED;
 	}
 	sum = xalloc(json_object());
+	api_timeout(cli->api, BULK_TIMEOUT_MS);
 	while ((more = bulk_next(&bulk)) > 0) {
 		answer = api_send(cli->api, "POST", path, "text/plain", bulk.part, bulk.part_len);
 		if (!answer) {
@@ -136,7 +147,7 @@ static int change(struct cli *cli, const char *route, const struct change *ch)
 	} else {
 		answer = change_args(cli, path);
 		if (!answer)
-			code = cli_refused(cli);
+			code = args_refused(cli, ch);
 		else if (cli->json)
 			json_print(answer);
 		else

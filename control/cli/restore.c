@@ -159,6 +159,7 @@ int cmd_restore(struct cli *cli)
 		cli_error("cannot read %s: %s", cli->argv[0], strerror(errno));
 		code = CLI_REFUSED;
 	} else {
+		api_timeout(cli->api, BULK_TIMEOUT_MS);
 		r.prefix_file = xalloc(open_memstream(&r.prefix, &r.prefix_len));
 		code = restore(&r, &bulk, cli->opt[OPT_MERGE] != NULL);
 		fclose(r.prefix_file);

@@ -17,6 +17,16 @@ struct text {
 	size_t width[COLUMNS_MAX];
 };
 
+/* Characters, UTF-8 being counted by its first bytes. */
+static size_t characters(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s; s++)
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	return n;
+}
+
 static void add_cell(struct text *t, char *cell)
 {
 	size_t column = t->cells % t->columns;
@@ -26,8 +36,8 @@ static void add_cell(struct text *t, char *cell)
 		t->cell = xalloc(realloc(t->cell, t->room * sizeof(*t->cell)));
 	}
 	t->cell[t->cells++] = cell;
-	if (strlen(cell) > t->width[column])
-		t->width[column] = strlen(cell);
+	if (characters(cell) > t->width[column])
+		t->width[column] = characters(cell);
 }
 
 struct text *text_new(const char *heads)
@@ -65,15 +75,13 @@ void text_print(struct text *t, FILE *out, const char *indent)
 	for (size_t i = 0; i < t->cells; i++) {
 		size_t column = i % t->columns;
 		bool last = column + 1 == t->columns;
-		int width = (int)t->width[column];
+		int pad = (int)(t->width[column] - characters(t->cell[i]));
 
 		if (column == 0)
 			fputs(indent, out);
 		/* nothing behind the last cell: no blanks at line ends */
-		if (t->right[column])
-			fprintf(out, "%*s", width, t->cell[i]);
-		else
-			fprintf(out, "%-*s", last ? 0 : width, t->cell[i]);
+		fprintf(out, "%*s%s%*s", t->right[column] ? pad : 0, "", t->cell[i],
+			t->right[column] || last ? 0 : pad, "");
 		fputs(last ? "\n" : "  ", out);
 	}
 	for (size_t i = 0; i < t->cells; i++)

@@ -117,6 +117,10 @@ class Listeners(harness.Case):
         said = self.err("listener", "add", "town", "-f-", stdin=text)
         self.assertIn("enlarge capacity.listeners", said)
         self.assertIn("3 were added", said)
+        self.server.rooms["town"]["members"].clear()
+        said = self.err("listener", "add", "town", *text.split())
+        self.assertIn("enlarge capacity.listeners", said)
+        self.assertIn("3 were added", said)
 
     def test_too_large(self):
         self.room()
