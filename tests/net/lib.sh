@@ -390,6 +390,60 @@ reconciles()
 		fail "the counters of $1 do not reconcile: $(room_stat "$1" '')"
 }
 
+# ---- the judge: crier-load -----------------------------------------------------------------------
+
+STAMPS=/sys/fs/bpf/stamps # where the sink pins what publishers note of their packets
+
+# judge_start [option of crier-load sink...]: it takes every packet for the listeners it is given
+# and reads the logs of publishers p1, p2, .. (or those of the options).
+judge_start()
+{
+	start sink lsn "$CRIER_LOAD" sink --interface l0 --stamps "$STAMPS" --report "$T/judge.json" \
+		--expect-from 10.2.0.1 "$@"
+	wait_log sink 'crier-load: ready'
+}
+
+# publish NAME PORT [option of crier-load publish...]: in the background, log in $T/NAME.pub.
+publish()
+{
+	start "$1" pub "$CRIER_LOAD" publish --from 10.1.0.2 --to "10.1.0.1:$2" --log "$T/$1.pub" \
+		--stamps "$STAMPS" "${@:3}"
+}
+
+# judge_end: the sink's verdict is in $T/judge.json; it ends by itself when all that was due came,
+# or after a silence.  wrong is what it found at fault.
+judge_end()
+{
+	wait_end sink 300
+	[ -s "$T/judge.json" ] || fail "the sink left no report"
+}
+
+judged()
+{
+	jq -r ".$1" "$T/judge.json"
+}
+
+# all_right: every copy that was due came, once, to its own listener, undamaged.
+all_right()
+{
+	judge_end
+	want "what the sink found wrong" '[]' "$(jq -c .wrong "$T/judge.json")"
+	want "exit status of the sink" 0 "$status"
+	want "copies seen" "$(judged copies_due)" "$(judged copies_seen)"
+	want_least "copies due" 1 "$(judged copies_due)"
+	echo "ok: $(jq -r '"\(.copies_seen) copies of \(.copies_due) to \(.listeners) listeners, " +
+		"latency p50 \(.latency_us.p50) p99 \(.latency_us.p99) us"' "$T/judge.json")"
+}
+
+# no_harm: whatever was lost, nothing was doubled, misdirected or damaged.
+no_harm()
+{
+	local field
+	for field in doubled rtcp_doubled misdirected bad_checksum corrupt wrong_mac bad_length unsent; do
+		want "$field" 0 "$(judged "$field")"
+	done
+}
+
 # ---- beginning -----------------------------------------------------------------------------------
 
 mount -t tmpfs -o mode=755 crier-test /run

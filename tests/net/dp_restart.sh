@@ -1,0 +1,40 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# crier-dp restarted, in order and killed: a gap, printed, and after it all is as before; nothing
+# is doubled or misdirected.
+#
+#   pub ── e0 [edge] e1 ── lsn: 500 listeners
+. "$(dirname "$0")/lib.sh"
+
+topology
+crierd_start
+dp_start
+room talk 5000
+listeners 500 >"$T/list"
+members talk <"$T/list"
+
+for signal in TERM KILL; do
+	judge_start --room talk --listeners "$T/list" --log "$T/p1.pub"
+	publish p1 5000 --room talk --rate 200 --seconds 6
+	sleep 1.5
+	stop dp $signal
+	dp_start
+	hear_from=$(room_stat talk copies)
+	wait_end p1
+	judge_end
+	no_harm
+	lost=$(($(judged lost) / 500))
+	echo "SIG$signal: $lost of $(jq '.rooms[0].packets' "$T/judge.json") packets at 200 a second fell" \
+		"into the gap: $((lost * 5)) ms"
+	want "partly lost packets (each goes to all or to none, SIGTERM)" 0 \
+		"$([ $signal = KILL ] && echo 0 || echo $(($(judged lost) % 500)))"
+	want_least "copies after the restart" 500 "$(($(room_stat talk copies) - hear_from))"
+	want "live workers" 1 "$(api GET /v1/status | jq '[.workers[] | select(.alive)] | length')"
+	rm -f "$T/judge.json" "$T/p1.pub" "$STAMPS"
+done
+judge_start --room talk --listeners "$T/list" --log "$T/p1.pub"
+publish p1 5000 --room talk --rate 200 --seconds 2
+wait_end p1
+all_right
+stop dp
+stop crierd
