@@ -186,6 +186,13 @@ static bool group_exists(const char *word)
 	return false;
 }
 
+static int short_usage(void)
+{
+	fputs("usage: crierctl [OPTION...] COMMAND [ARGUMENT...] (crierctl --help lists them)\n",
+	      stderr);
+	return CLI_USAGE;
+}
+
 /* The first words are no command: help of a group, or what would have been right. */
 static int no_command(int argc, char **argv)
 {
@@ -200,8 +207,8 @@ static int no_command(int argc, char **argv)
 		print_commands(stderr, argv[0]);
 		return CLI_USAGE;
 	}
-	cli_error("no command \"%s\": crierctl --help lists them", argv[0]);
-	return CLI_USAGE;
+	cli_error("no command \"%s\"", argv[0]);
+	return short_usage();
 }
 
 /* crierctl help [COMMAND...] */
@@ -295,8 +302,8 @@ int main(int argc, char **argv)
 	argc -= optind;
 	argv += optind;
 	if (argc == 0 && !cli.opt[OPT_HELP]) {
-		cli_error("a command is missing: crierctl --help lists them");
-		return CLI_USAGE;
+		cli_error("a command is missing");
+		return short_usage();
 	}
 	if (cli.opt[OPT_HELP])
 		return close_stdout(help(argc, argv));

@@ -49,7 +49,7 @@ int cmd_set(struct cli *cli)
 	uint64_t n;
 
 	if (number_parse(cli->argv[1], 0, INT64_MAX, &n))
-		return cli_usage(cli, "\"%s\" is no number", cli->argv[1]);
+		return cli_usage(cli, "%s wants a number, not \"%s\"", cli->argv[0], cli->argv[1]);
 	path = api_path("/v1/settings/%s", cli->argv[0]);
 	body = xalloc(json_pack("{s:I}", "value", (json_int_t)n));
 	answer = api_call(cli->api, "PUT", path, body);
