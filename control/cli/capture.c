@@ -136,7 +136,11 @@ static int stop_signals(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
+	/* signalfd tells ignored signals too, but nohup means what it says */
+	if (signal(SIGHUP, SIG_DFL) != SIG_IGN)
+		sigaddset(&set, SIGHUP);
+	else
+		signal(SIGHUP, SIG_IGN);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN); /* the reader of -w - may leave */
 	return signalfd(-1, &set, SFD_CLOEXEC);

@@ -102,7 +102,12 @@ class Capture(harness.Case):
     def test_interrupt_leaves_a_valid_file(self):
         path = self.path("c.pcapng")
         for sig in (signal.SIGINT, signal.SIGTERM):
-            run = subprocess.Popen([harness.CRIERCTL, "capture", "-w", path], env=self.env, stderr=-1)
+            run = subprocess.Popen(
+                [harness.CRIERCTL, "capture", "-w", path],
+                env=self.env,
+                stderr=subprocess.PIPE,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+            )
             harness.wait_for(lambda: os.path.exists(path) and os.path.getsize(path) > 500)
             run.send_signal(sig)
             self.assertEqual(run.wait(30), 0)
