@@ -52,6 +52,7 @@ struct nexthop_stats {
  */
 int nexthop_open(struct tables *t, struct grace *grace, struct event_base *base,
 		 struct nexthop **out);
+/* After grace_close(). */
 void nexthop_close(struct nexthop *nh);
 
 /*
@@ -59,10 +60,15 @@ void nexthop_close(struct nexthop *nh);
  * well below half a microsecond.  A number once given stays valid until the sweep
  * after which nobody uses it: an answer must be stored in a member before the next
  * nexthop_sweep() or be thrown away.
+ *
+ * A table that is getting full of vias asks for a scan and a sweep (nexthop_on_change).
  */
 uint16_t nexthop_resolve(struct nexthop *nh, const struct crier_addr *dst);
 
-/* As nexthop_resolve, without making or counting anything: why would it answer 0? */
+/*
+ * As nexthop_resolve, without making or counting anything: why would it answer 0?
+ * NEXTHOP_REASON_N: it would not.
+ */
 enum nexthop_reason nexthop_why(struct nexthop *nh, const struct crier_addr *dst);
 const char *nexthop_reason_text(enum nexthop_reason why);
 
@@ -74,11 +80,10 @@ const char *nexthop_reason_text(enum nexthop_reason why);
 void nexthop_on_change(struct nexthop *nh, void (*cb)(void *arg), void *arg);
 
 /*
- * After a whole scan: bit n of used is set if a member has via n.  Vias made since
- * nexthop_sweep_begin() are kept whatever used says; the others that nobody uses are
- * withdrawn and, after grace, given out anew.
+ * After a whole scan: bit n of used is set if a member has via n.  Of the others, those
+ * that no answer has named since the sweep before are withdrawn and, after grace, given
+ * out anew.
  */
-void nexthop_sweep_begin(struct nexthop *nh);
 void nexthop_sweep(struct nexthop *nh, const uint64_t used[1024]);
 
 /* The table "ports" has changed (ports_on_change calls this): match links again. */
