@@ -16,7 +16,7 @@
 
 struct event_base;
 struct grace;
-struct load;
+struct loader;
 struct ports;
 
 enum port_want { PORT_AUTO, PORT_NATIVE, PORT_GENERIC };
@@ -32,13 +32,13 @@ struct port_notes {
 };
 
 /*
- * Starts to follow links and addresses; fills "locals".  load attaches and detaches
+ * Starts to follow links and addresses; fills "locals".  loader attaches and detaches
  * programs and must outlive ports.  0 or -errno, logged.
  */
-int ports_open(struct tables *t, struct grace *grace, struct event_base *base, struct load *load,
-	       struct ports **out);
+int ports_open(struct tables *t, struct grace *grace, struct event_base *base,
+	       struct loader *loader, struct ports **out);
 
-/* Programs and pins stay as they are. */
+/* Programs and pins stay as they are.  After grace_close(). */
 void ports_close(struct ports *p);
 
 /*
