@@ -31,6 +31,10 @@ static struct out *via_switch(struct copier *c, uint16_t via, uint32_t left, enu
 	if (!o->n)
 		c->lend(c->lender, link->out, left, o);
 	*drop = COPY_TX_FULL; /* why, once its frames are used up */
+	if (o->n && frame_room(c->frame.packet.payload_len) > o->room) {
+		*drop = COPY_MTU;
+		return NULL;
+	}
 	return o;
 }
 

@@ -27,15 +27,14 @@ struct job {
 	struct packet *head, *tail; /* head is the one being swept, if begun */
 	uint32_t packets;
 	bool begun;
-	uint32_t shard;	       /* of head's sweep */
-	struct walk walk;      /* of head's sweep, in shard */
-	int64_t deficit;       /* members it may still meet in this turn */
-	uint64_t due_ns;       /* no turn before this: paced */
-	uint64_t begun_ns;     /* when head's sweep began */
-	uint64_t members;      /* head's audience then */
-	uint64_t met;	       /* members that head's sweep has met */
-	uint64_t wait_left_ns; /* how long head's sweep may still wait for a full port */
-	struct job *next;      /* in turn, a ring; or in the free list */
+	uint32_t shard;	   /* of head's sweep */
+	struct walk walk;  /* of head's sweep, in shard */
+	int64_t deficit;   /* members it may still meet in this turn */
+	uint64_t due_ns;   /* no turn before this: paced */
+	uint64_t begun_ns; /* when head's sweep began */
+	uint64_t members;  /* head's audience then */
+	uint64_t met;	   /* members that head's sweep has met */
+	struct job *next;  /* in turn, a ring; or in the free list */
 };
 
 enum jobs_verdict {

@@ -3,9 +3,8 @@
  * Frames that a port lends for writing: the line between the engine, which knows no
  * port, and the ports, which know no member.
  *
- * A frame is written into buf from start on, len bytes.  buf is aligned to
- * OUT_ALIGN and at least OUT_SLACK bytes longer than the longest frame that may be
- * written, since copies are stored in whole blocks.
+ * A frame is written into buf from start on, len bytes.  buf is aligned to OUT_ALIGN;
+ * copies are stored in whole blocks of that size, so more than the frame is written.
  */
 #ifndef CRIER_OUT_H
 #define CRIER_OUT_H
@@ -13,7 +12,6 @@
 #include <stdint.h>
 
 #define OUT_ALIGN 64
-#define OUT_SLACK 64
 
 struct out_frame {
 	uint8_t *buf;
@@ -26,6 +24,7 @@ struct out {
 	struct out_frame *frame;
 	uint32_t n;
 	uint32_t used;
+	uint32_t room; /* bytes of each buffer */
 };
 
 #endif

@@ -25,25 +25,28 @@ static int slot_try(const char *path, int *fd)
 	return rc;
 }
 
-int slot_take(const char *run_dir, uint32_t max, int *fd, char err[SLOT_ERR_LEN])
+int slot_take(const char *run_dir, uint32_t first, uint32_t n, int *fd, char err[SLOT_ERR_LEN])
 {
 	char path[PATH_MAX];
 
-	for (uint32_t n = 0; n < max; n++) {
+	for (uint32_t i = first; i < first + n; i++) {
 		int rc;
 
-		snprintf(path, sizeof(path), "%s/worker.%u.lock", run_dir, n);
+		snprintf(path, sizeof(path), "%s/worker.%u.lock", run_dir, i);
 		rc = slot_try(path, fd);
 		if (rc == 0)
-			return (int)n;
+			return (int)i;
 		if (rc == -EAGAIN)
 			continue;
 		snprintf(err, SLOT_ERR_LEN, "%.300s: %s; is --run-dir crierd's?", path,
 			 strerror(-rc));
 		return rc;
 	}
-	snprintf(err, SLOT_ERR_LEN,
-		 "all %u worker slots under %.300s are taken: stop another crier-dp first", max,
-		 run_dir);
+	if (n == 1)
+		snprintf(err, SLOT_ERR_LEN, "worker slot %u is taken by another crier-dp", first);
+	else
+		snprintf(err, SLOT_ERR_LEN,
+			 "all %u worker slots under %.300s are taken: stop another crier-dp first",
+			 n, run_dir);
 	return -EUSERS;
 }

@@ -12,9 +12,10 @@
 #define SLOT_ERR_LEN 512
 
 /*
- * Takes the lowest free slot below max.  Returns it and the descriptor that holds it
- * for as long as it is open; or -errno and a line in err: -EUSERS if all are taken.
+ * Takes the lowest free of n slots from `first` on.  Returns it and the descriptor that
+ * holds it for as long as it is open; or -errno and a line in err: -EUSERS if all are
+ * taken.
  */
-int slot_take(const char *run_dir, uint32_t max, int *fd, char err[SLOT_ERR_LEN]);
+int slot_take(const char *run_dir, uint32_t first, uint32_t n, int *fd, char err[SLOT_ERR_LEN]);
 
 #endif

@@ -15,8 +15,10 @@
 static void sweep_lend(void *lender, uint32_t out, uint32_t n, struct out *o)
 {
 	struct sweeper *s = lender;
+	uint64_t wait_ns = s->stuck[out] ? 0 : setting(s->t, CRIER_SET_tx_wait_us) * 1000;
 
-	s->io.lend(s->io.arg, out, n, o, &s->job->wait_left_ns);
+	s->io.lend(s->io.arg, out, n, o, &wait_ns);
+	s->stuck[out] = o->n < n && !wait_ns;
 }
 
 int sweeper_init(struct sweeper *s, const struct tables *t, uint32_t worker,
@@ -150,7 +152,6 @@ static void sweep_begin(struct sweeper *s, struct job *job, uint64_t now_ns)
 	job->shard = 0;
 	job->met = 0;
 	job->members = stats_members(s->t, job->room);
-	job->wait_left_ns = setting(s->t, CRIER_SET_tx_wait_us) * 1000;
 	walk_start(&job->walk, s->t, job->room, job->generation, 0);
 	stats_add(&s->stats, CRIER_WORKER_jobs, 1);
 	tbl_count(&c->pkts, 1);
@@ -292,7 +293,6 @@ bool sweeper_turn(struct sweeper *s, uint64_t now_ns)
 	job = jobs_next(s->jobs, quantum, now_ns);
 	if (!job)
 		return false;
-	s->job = job;
 	granted = job->deficit;
 	links_forget(&s->copier.links);
 	while (job->packets && job->deficit > 0) {

@@ -17,8 +17,9 @@
 
 struct sweep_io {
 	/*
-	 * Lends frames of port `out` as copy_lend does, waiting at most *wait_ns for them
-	 * and taking from *wait_ns what it waited.
+	 * Lends frames of port `out` as copy_lend does.  It may wait for a full port, no
+	 * longer than *wait_ns for one that takes nothing, and zeroes *wait_ns after that:
+	 * nobody waits for it again before it has gone on.
 	 */
 	void (*lend)(void *arg, uint32_t out, uint32_t n, struct out *o, uint64_t *wait_ns);
 	/*
@@ -45,9 +46,9 @@ struct sweeper {
 	struct copier copier;
 	uint32_t out_ifindex[COPY_OUTS];
 	struct sweep_pace *pace; /* by room */
-	struct job *job;	 /* whose quantum it is */
 	uint16_t ip_id;
 	uint64_t free_ns;	  /* under rate_cap_pps: when copies may go on */
+	bool stuck[COPY_OUTS];	  /* a port that was waited for in vain */
 	uint64_t lost[COPY_OUTS]; /* dropped by a port's device, not yet counted */
 	struct walk_burst burst;
 };
