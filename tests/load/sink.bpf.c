@@ -46,18 +46,14 @@ MAP(place, __u64, 1); /* the index: see wire_probe_start() */
 MAP(events, struct tally_event, TALLY_N *TALLY_EVENTS);
 MAP(event_counts, __u64, TALLY_N);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
-	__type(key, struct tally_stream_id);
-	__type(value, __u32);
-} stream_ids SEC(".maps");
+MAP(stream_ids, struct tally_stream_id, 1);
 
 enum kind { KIND_OTHER, KIND_RTP, KIND_RTCP, KIND_UDP };
 
 struct scan {
-	__u64 sum;  /* of 16-bit words, unfolded */
-	__u64 hash; /* see wire_mix() */
+	__u64 sum; /* of 16-bit words, unfolded */
+	struct wire_hash lanes;
+	__u64 hash; /* in the end */
 };
 
 /* What is known of a packet; filled from the outside in. */
@@ -94,27 +90,40 @@ __noinline int scan_bytes(struct xdp_md *ctx, __u32 off, __u32 len, struct scan 
 {
 	void *end = (void *)(long)ctx->data_end;
 	void *p = (void *)(long)ctx->data;
-	__u64 sum, hash, word;
+	__u64 sum, a, b, word, next;
 	int i;
 
 	if (!s || off > FRAME_MAX || len > FRAME_MAX)
 		return -1;
 	sum = s->sum;
-	hash = s->hash;
+	a = s->lanes.a;
+	b = s->lanes.b;
 	p += off;
-	for (i = 0; i < FRAME_MAX / 8; i++) {
-		if (len < 8)
+	for (i = 0; i < FRAME_MAX / 16; i++) {
+		if (len < 16)
 			break;
+		opaque(end);
+		if (p + 16 > end)
+			return -1;
+		word = *(__u64 *)p;
+		next = *(__u64 *)(p + 8);
+		sum += (word & 0xffffffff) + (word >> 32);
+		sum += (next & 0xffffffff) + (next >> 32);
+		a = wire_mix(a, word);
+		b = wire_mix(b, next);
+		p += 16;
+		len -= 16;
+	}
+	if (len & 8) {
 		opaque(end);
 		if (p + 8 > end)
 			return -1;
 		word = *(__u64 *)p;
 		sum += (word & 0xffffffff) + (word >> 32);
-		hash = wire_mix(hash, word);
+		a = wire_mix(a, word);
 		p += 8;
-		len -= 8;
 	}
-	if (len) {
+	if (len & 7) {
 		word = 0;
 		opaque(end);
 		if (len & 4) {
@@ -135,10 +144,11 @@ __noinline int scan_bytes(struct xdp_md *ctx, __u32 off, __u32 len, struct scan 
 			word |= (__u64) * (__u8 *)p << ((len & 6) * 8);
 		}
 		sum += (word & 0xffffffff) + (word >> 32);
-		hash = wire_mix(hash, word);
+		a = wire_mix(a, word);
 	}
 	s->sum = sum;
-	s->hash = hash;
+	s->lanes.a = a;
+	s->lanes.b = b;
 	return 0;
 }
 
@@ -388,7 +398,79 @@ static __always_inline struct tally_report *report_record(__u32 cpu, __u32 strea
 	return r;
 }
 
-/* Ethernet to UDP; 0, or -1 if it is none of ours. */
+/* p holds what is left of the frame: is there a synthetic packet's header? */
+static __always_inline void view_synth(void *p, void *end, __u32 len, struct view *v)
+{
+	struct wire_synth *s = p;
+
+	if (len < sizeof(*s) || p + sizeof(*s) > end || s->magic != WIRE_MAGIC)
+		return;
+	v->s.room = s->room;
+	v->s.slot = s->slot;
+	v->s.seq = s->seq;
+	v->s.sent_ns = s->sent_ns;
+	v->s.check = s->check;
+	v->synth = 1;
+}
+
+/* RTP, RTCP, synthetic: what the payload says of itself. */
+static __always_inline void view_inner(void *p, void *end, struct view *v)
+{
+	__u32 *head = p;
+	__u8 first, second;
+
+	if (v->len < 12 || p + 12 > end)
+		return;
+	first = (__u8)head[0];
+	second = (__u8)(head[0] >> 8);
+	if (first >> 6 == 2 && second >= 192 && second <= 223) {
+		if (v->len < 20 || p + 20 > end)
+			return;
+		v->kind = KIND_RTCP;
+		v->ssrc = head[1];
+		v->ntp = (__u64)bpf_ntohl(head[2]) << 32 | bpf_ntohl(head[3]);
+	} else if (first >> 6 == 2) {
+		v->kind = KIND_RTP;
+		v->seq = bpf_ntohl(head[0]) & 0xffff;
+		v->ssrc = head[2];
+		view_synth(p + WIRE_RTP_LEN, end, v->len - WIRE_RTP_LEN, v);
+	} else {
+		view_synth(p, end, v->len, v);
+		if (v->synth)
+			v->kind = KIND_UDP;
+	}
+}
+
+/* Number of the stream so named, or -1. */
+__noinline int stream_find(__u32 id, __u32 kind)
+{
+	__u32 slot, at = tally_stream_hash(id, kind);
+	struct tally_stream_id *s;
+	int i;
+
+	for (i = 0; i < TALLY_STREAM_PROBES; i++) {
+		slot = (at + i) & rules.stream_mask;
+		s = bpf_map_lookup_elem(&stream_ids, &slot);
+		if (!s || !s->stream)
+			return -1;
+		if (s->id == id && s->kind == kind)
+			return s->stream - 1;
+	}
+	return -1;
+}
+
+static __always_inline int stream_of(struct view *v)
+{
+	int n = -1;
+
+	if (v->kind == KIND_RTP || v->kind == KIND_RTCP)
+		n = stream_find(v->ssrc, 0);
+	if (n < 0 && v->synth) /* an RTP one too: a wrong SSRC is found out later */
+		n = stream_find(v->s.room, 1 + v->s.slot);
+	return n;
+}
+
+/* From Ethernet inwards; 0, or -1 if it is none of ours. */
 static __always_inline int view_outer(struct xdp_md *ctx, struct view *v)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
@@ -465,56 +547,8 @@ static __always_inline int view_outer(struct xdp_md *ctx, struct view *v)
 	sum += (__u64)bpf_htons(IPPROTO_UDP) + udp->len;
 	sum += (__u64)udp->source + udp->dest + udp->len + udp->check;
 	v->sum = sum;
+	view_inner(udp + 1, end, v);
 	return 0;
-}
-
-/* RTP, RTCP, synthetic: what the payload says of itself. */
-static __always_inline void view_inner(struct xdp_md *ctx, struct view *v)
-{
-	__u32 head[5] = {};
-	__u8 first, second;
-
-	if (v->len < 12 || bpf_xdp_load_bytes(ctx, v->payload, head, 12))
-		return;
-	first = (__u8)head[0];
-	second = (__u8)(head[0] >> 8);
-	if (*(__u64 *)head == WIRE_MAGIC) {
-		if (v->len < sizeof(v->s) ||
-		    bpf_xdp_load_bytes(ctx, v->payload, &v->s, sizeof(v->s)))
-			return;
-		v->synth = 1;
-		v->kind = KIND_UDP;
-	} else if (first >> 6 == 2 && second >= 192 && second <= 223) {
-		if (v->len < 20 || bpf_xdp_load_bytes(ctx, v->payload, head, 20))
-			return;
-		v->kind = KIND_RTCP;
-		v->ssrc = head[1];
-		v->ntp = (__u64)bpf_ntohl(head[2]) << 32 | bpf_ntohl(head[3]);
-	} else if (first >> 6 == 2) {
-		v->kind = KIND_RTP;
-		v->seq = bpf_ntohl(head[0]) & 0xffff;
-		v->ssrc = head[2];
-		if (v->len >= WIRE_RTP_LEN + sizeof(v->s) &&
-		    !bpf_xdp_load_bytes(ctx, v->payload + WIRE_RTP_LEN, &v->s, sizeof(v->s)))
-			v->synth = v->s.magic == WIRE_MAGIC;
-	}
-}
-
-static __always_inline __u32 *stream_of(struct view *v)
-{
-	struct tally_stream_id id = {};
-	__u32 *n = NULL;
-
-	if (v->kind == KIND_RTP || v->kind == KIND_RTCP) {
-		id.id = v->ssrc;
-		n = bpf_map_lookup_elem(&stream_ids, &id);
-	}
-	if (!n && v->synth) { /* an RTP one too: a wrong SSRC is found out later */
-		id.id = v->s.room;
-		id.kind = 1 + v->s.slot;
-		n = bpf_map_lookup_elem(&stream_ids, &id);
-	}
-	return n;
 }
 
 /* Sum all, hash all but the check word of a synthetic one. 0: the frame holds it all. */
@@ -523,11 +557,11 @@ static __always_inline int view_scan(struct xdp_md *ctx, struct view *v, struct 
 	__u32 at = v->kind == KIND_UDP ? 0 : WIRE_RTP_LEN, head;
 
 	s->sum = v->sum;
-	s->hash = WIRE_SEED;
+	s->lanes.a = s->lanes.b = WIRE_SEED;
 	if (!v->synth) {
 		if (scan_bytes(ctx, v->payload, v->len, s))
 			return -1;
-		s->hash = wire_mix(s->hash, v->len);
+		s->hash = wire_hash_end(&s->lanes, v->len);
 		return 0;
 	}
 	head = at + WIRE_CHECK_OFFSET;
@@ -535,7 +569,7 @@ static __always_inline int view_scan(struct xdp_md *ctx, struct view *v, struct 
 	    scan_bytes(ctx, v->payload + head + 8, v->len - head - 8, s))
 		return -1;
 	s->sum += (v->s.check & 0xffffffff) + (v->s.check >> 32);
-	s->hash = wire_mix(s->hash, v->len - 8);
+	s->hash = wire_hash_end(&s->lanes, v->len - 8);
 	return 0;
 }
 
@@ -713,9 +747,9 @@ int sink(struct xdp_md *ctx)
 	struct tally_member *m;
 	struct tally_mark *mark;
 	struct tally_cpu *cpu;
-	__u32 cpu_n, stream, pos = 0, mark_n, n, *found;
+	__u32 cpu_n, stream, pos = 0, mark_n, n;
 	__u64 sent = 0;
-	int member, bad, broken, verdict, pass;
+	int member, number, bad, broken, verdict, pass;
 
 	if (view_outer(ctx, &v))
 		return XDP_PASS;
@@ -724,11 +758,10 @@ int sink(struct xdp_md *ctx)
 	cpu = bpf_map_lookup_elem(&cpus, &cpu_n);
 	if (!cpu)
 		return XDP_PASS;
-	view_inner(ctx, &v);
-	found = stream_of(&v);
-	if (!found)
+	number = stream_of(&v);
+	if (number < 0)
 		return judge_alien(&v);
-	stream = *found;
+	stream = number;
 	st = bpf_map_lookup_elem(&streams, &stream);
 	if (!st)
 		return XDP_PASS;

@@ -64,6 +64,7 @@ static void rules_set(struct sink *s, const struct sink_config *c, uint32_t inde
 
 	*r = c->expect;
 	r->index_mask = index - 1;
+	r->stream_mask = s->stream_id_count - 1;
 	r->streams = s->stream_count;
 	r->slots = s->slots;
 	r->ring = s->ring;
@@ -96,7 +97,7 @@ static int sizes_set(struct sink *s, const struct sink_config *c, uint32_t index
 	bpf_map__set_max_entries(s->skel->maps.reports,
 				 s->cpu_count * s->stream_count * TALLY_REPORTS);
 	bpf_map__set_max_entries(s->skel->maps.place, index);
-	bpf_map__set_max_entries(s->skel->maps.stream_ids, 2 * s->stream_count);
+	bpf_map__set_max_entries(s->skel->maps.stream_ids, s->stream_id_count);
 	return 0;
 }
 
@@ -109,6 +110,7 @@ static int memory_map(struct sink *s, const uint64_t *words, uint32_t index)
 	s->cpus = map_memory(s, s->skel->maps.cpus, &err);
 	s->marks = map_memory(s, s->skel->maps.marks, &err);
 	s->streams = map_memory(s, s->skel->maps.streams, &err);
+	s->stream_ids = map_memory(s, s->skel->maps.stream_ids, &err);
 	s->packets = map_memory(s, s->skel->maps.packets, &err);
 	s->reports = map_memory(s, s->skel->maps.reports, &err);
 	s->events = map_memory(s, s->skel->maps.events, &err);
@@ -126,18 +128,24 @@ static int memory_map(struct sink *s, const uint64_t *words, uint32_t index)
 
 static int stream_id_add(struct sink *s, uint32_t id, uint32_t kind, uint32_t n)
 {
-	struct tally_stream_id key = {id, kind};
-	int fd = bpf_map__fd(s->skel->maps.stream_ids);
+	uint32_t i, at = tally_stream_hash(id, kind);
 
-	if (!bpf_map_update_elem(fd, &key, &n, BPF_NOEXIST))
-		return 0;
-	if (errno == EEXIST)
-		log_err("crier-load sink: two streams are told apart by nothing: SSRC 0x%08x, room "
-			"%s",
-			s->stream[n].ssrc, s->roster->room[s->stream[n].room]);
-	else
-		log_err("crier-load sink: stream table: %s", strerror(errno));
-	return -errno;
+	for (i = 0; i < TALLY_STREAM_PROBES; i++) {
+		struct tally_stream_id *e = &s->stream_ids[(at + i) & (s->stream_id_count - 1)];
+
+		if (!e->stream) {
+			*e = (struct tally_stream_id){.id = id, .kind = kind, .stream = n + 1};
+			return 0;
+		}
+		if (e->id == id && e->kind == kind) {
+			log_err("crier-load sink: nothing tells two streams apart: SSRC 0x%08x, "
+				"room %s",
+				s->stream[n].ssrc, s->roster->room[s->stream[n].room]);
+			return -EEXIST;
+		}
+	}
+	log_err("crier-load sink: too many streams");
+	return -ENOSPC;
 }
 
 static int streams_fill(struct sink *s, const struct sink_config *c)
@@ -219,6 +227,8 @@ int sink_open(struct sink *s, const struct sink_config *c)
 	s->slots = c->slots;
 	s->ring = c->ring;
 	s->stream_count = c->roster->rooms * c->slots;
+	for (s->stream_id_count = 64; s->stream_id_count < 8 * s->stream_count;)
+		s->stream_id_count *= 2;
 	rc = roster_index(c->roster, &words, &index);
 	if (rc)
 		return rc;
@@ -315,6 +325,16 @@ int sink_feed(struct sink *s, const void *frame, size_t len, uint32_t repeat, ui
 	if (ns)
 		*ns = opts.duration;
 	return (int)opts.retval;
+}
+
+int sink_program(const struct sink *s)
+{
+	return bpf_program__fd(s->skel->progs.sink);
+}
+
+int sink_stamp_set(struct sink *s, uint32_t slot, const struct tally_stamp *stamp)
+{
+	return bpf_map_update_elem(bpf_map__fd(s->skel->maps.stamps), &slot, stamp, 0);
 }
 
 /* Room for position pos; NULL: it makes no sense, or no memory. */

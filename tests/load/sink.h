@@ -68,6 +68,8 @@ struct sink {
 	struct tally_cpu *cpus;
 	struct tally_mark *marks;
 	struct tally_stream *streams;
+	struct tally_stream_id *stream_ids;
+	uint32_t stream_id_count; /* a power of two */
 	struct tally_packet *packets;
 	struct tally_report *reports;
 	struct tally_event *events;
@@ -89,6 +91,12 @@ void sink_close(struct sink *s);
 
 /* One frame through the program, as if it had come in: its XDP verdict, or -errno. */
 int sink_feed(struct sink *s, const void *frame, size_t len, uint32_t repeat, uint32_t *ns);
+
+/* The program's file descriptor. */
+int sink_program(const struct sink *s);
+
+/* Put a stamp where publishers would. */
+int sink_stamp_set(struct sink *s, uint32_t slot, const struct tally_stamp *stamp);
 
 /* Take over what the rings hold: all at the end, else what may soon be overwritten. */
 int sink_gather(struct sink *s, bool all);

@@ -94,11 +94,24 @@ struct tally_stream {
 	__u32 pad0;
 };
 
-/* Map "stream_ids", a BPF hash: what a packet says of itself -> stream number. */
+/*
+ * Map "stream_ids": what a packet says of itself -> stream number.  Open addressing
+ * from tally_stream_hash() on, at most TALLY_STREAM_PROBES steps.
+ */
 struct tally_stream_id {
-	__u32 id;   /* SSRC in network order, or the room's key */
-	__u32 kind; /* 0: SSRC; 1 + slot: synthetic without RTP */
+	__u32 id;     /* SSRC in network order, or the room's key */
+	__u32 kind;   /* 0: SSRC; 1 + slot: what a synthetic packet says */
+	__u32 stream; /* number + 1; 0: none */
+	__u32 pad0;
 };
+#define TALLY_STREAM_PROBES 16
+
+static inline __u32 tally_stream_hash(__u32 id, __u32 kind)
+{
+	__u64 h = ((__u64)kind << 32 | id) * 0x9e3779b97f4a7c15ULL;
+
+	return (__u32)(h >> 40);
+}
 
 /* Map "packets": element (cpu * streams + stream) * ring + position % ring. */
 struct tally_packet {
@@ -160,6 +173,7 @@ struct tally_event {
 #define TALLY_IFACES 8
 struct tally_rules {
 	__u32 index_mask;
+	__u32 stream_mask;
 	__u32 streams; /* in all */
 	__u32 slots;   /* streams a room */
 	__u32 ring;    /* a power of two */
@@ -171,6 +185,7 @@ struct tally_rules {
 	__s16 ttl;		 /* -1: any */
 	__s16 dscp;		 /* -1: any */
 	__u16 check_from;
+	__u16 pad0;
 };
 
 #endif
