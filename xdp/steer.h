@@ -52,6 +52,7 @@ struct tables;
 #define STEER_ELEMENT(type, name, map) \
 	PACKET_INLINE const type *steer_##name(const struct tables *t, __u32 n) \
 	{ \
+		(void)t; \
 		return bpf_map_lookup_elem(&map, &n); \
 	}
 STEER_ELEMENT(struct crier_config, config, config)
@@ -194,6 +195,7 @@ PACKET_INLINE enum crier_xdp_counter steer_engine(const struct tables *t,
 {
 	const struct crier_room *room = steer_room(t, out->room);
 
+	(void)now_ns; /* unused in BPF */
 	if (steer_dead(STEER_LOAD(&config->heartbeat_ns),
 		       STEER_LOAD(&config->setting[CRIER_SET_dead_man_s]), STEER_NOW(now_ns)))
 		return CRIER_XDP_drop_deadman;

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * XDP: a packet for a known stream from its allowed source goes to the AF_XDP socket
+ * of its interface and RX queue; everything else is Linux's, or is refused and
+ * counted.  The decision itself is steer.h's.
+ *
+ * One program serves all interfaces.  The maps are made by load.c, with the sizes
+ * that crierd was told; max_entries below are placeholders.
+ */
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "table.h"
+
+#define ARRAY(map, element) \
+	struct { \
+		__uint(type, BPF_MAP_TYPE_ARRAY); \
+		__uint(map_flags, BPF_F_MMAPABLE); \
+		__uint(max_entries, 1); \
+		__type(key, __u32); \
+		__type(value, struct element); \
+	} map SEC(".maps")
+
+ARRAY(config, crier_config);
+ARRAY(rooms, crier_room);
+ARRAY(streams, crier_stream);
+ARRAY(ingest, crier_ingest);
+ARRAY(locals, crier_local);
+ARRAY(xdp_counters, crier_xdp_counters);
+ARRAY(stream_counters, crier_stream_counters);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_XSKMAP);
+	__uint(max_entries, CRIER_MAX_PORTS *CRIER_MAX_QUEUES);
+	__type(key, __u32);
+	__type(value, __u32);
+} xsks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} capture SEC(".maps");
+
+/* ifindex -> port number */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, CRIER_MAX_PORTS);
+	__type(key, __u32);
+	__type(value, __u32);
+} port_numbers SEC(".maps");
+
+#include "steer.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+static __always_inline void count(__u32 cpu, enum crier_xdp_counter which)
+{
+	struct crier_xdp_counters *counters = bpf_map_lookup_elem(&xdp_counters, &cpu);
+
+	if (counters)
+		counters->c[which & 63]++;
+}
+
+/* The stream's own counters on this CPU; `stream` is 0 for what no stream knows. */
+static __always_inline void count_stream(__u32 cpu, __u32 stream, __u32 bytes, int accepted)
+{
+	__u32 zero = 0;
+	const struct crier_config *cfg;
+	struct crier_stream_counters *counters;
+	__u32 key;
+
+	cfg = bpf_map_lookup_elem(&config, &zero);
+	if (!stream || !cfg)
+		return;
+	key = cpu * cfg->max_streams + stream;
+	counters = bpf_map_lookup_elem(&stream_counters, &key);
+	if (!counters)
+		return;
+	if (!accepted) {
+		counters->refused++;
+		return;
+	}
+	counters->accepted++;
+	counters->bytes += bytes;
+	counters->last_ns = bpf_ktime_get_ns();
+}
+
+/* To the socket of this interface and queue, if there is one. */
+static __always_inline int to_socket(struct xdp_md *ctx)
+{
+	__u32 ifindex = ctx->ingress_ifindex;
+	__u32 queue = ctx->rx_queue_index;
+	__u32 *port = bpf_map_lookup_elem(&port_numbers, &ifindex);
+
+	if (!port || queue >= CRIER_MAX_QUEUES)
+		return XDP_DROP;
+	return bpf_redirect_map(&xsks, *port * CRIER_MAX_QUEUES + queue, XDP_DROP);
+}
+
+/* Is this verdict, for this room, among what capture was asked for? */
+static __always_inline int capture_wants(__u64 wanted, enum crier_xdp_counter verdict, __u32 room)
+{
+	__u32 only = (__u32)(wanted >> 32);
+
+	if (only && only != room)
+		return 0;
+	if (verdict == CRIER_XDP_accepted)
+		return !!(wanted & CRIER_CAPTURE_INPUT);
+	return (wanted & CRIER_CAPTURE_DROPS) && verdict >= CRIER_XDP_drop_runt &&
+	       verdict <= CRIER_XDP_drop_deadman;
+}
+
+/* Copies the packet's first bytes; 8 at a time, for helpers that do it are young (5.18). */
+static __always_inline __u32 capture_copy(__u8 *to, const __u8 *from, const __u8 *end)
+{
+	__u32 n = 0;
+
+	for (; n < CRIER_CAPTURE_SNAP; n += 8) {
+		const __u8 *p = from + n;
+
+		if (p + 8 > end)
+			break;
+		*(__u64 *)(to + n) = *(const __u64 *)p;
+	}
+	for (int i = 0; i < 7 && n < CRIER_CAPTURE_SNAP; i++, n++) {
+		const __u8 *p = from + n;
+
+		if (p + 1 > end)
+			break;
+		to[n] = *p;
+	}
+	return n;
+}
+
+static __noinline int capture_packet(struct xdp_md *ctx, __u32 verdict, __u32 room)
+{
+	const __u8 *data = (const __u8 *)(long)ctx->data;
+	const __u8 *end = (const __u8 *)(long)ctx->data_end;
+	struct crier_capture_rec *rec = bpf_ringbuf_reserve(&capture, sizeof(*rec), 0);
+
+	if (!rec)
+		return -1;
+	rec->serial = 1;
+	rec->time_ns = bpf_ktime_get_ns();
+	rec->ifindex = ctx->ingress_ifindex;
+	rec->room = room;
+	rec->verdict = verdict;
+	rec->len = (__u16)(end - data);
+	rec->caplen = (__u16)capture_copy(rec->data, data, end);
+	bpf_ringbuf_submit(rec, 0);
+	return 0;
+}
+
+SEC("xdp")
+int crier_xdp(struct xdp_md *ctx)
+{
+	const void *data = (const void *)(long)ctx->data;
+	const void *end = (const void *)(long)ctx->data_end;
+	const struct crier_config *cfg;
+	struct steer_result to;
+	enum crier_xdp_counter verdict;
+	__u32 cpu = bpf_get_smp_processor_id();
+	__u32 zero = 0;
+	__u64 wanted;
+	int action = XDP_DROP;
+
+	verdict = steer(NULL, 0, data, end, &to);
+	if (verdict >= CRIER_XDP_pass_not_ip && verdict <= CRIER_XDP_pass_media) {
+		count(cpu, verdict);
+		return XDP_PASS;
+	}
+	if (verdict == CRIER_XDP_accepted) {
+		action = to_socket(ctx);
+		if (action != XDP_REDIRECT)
+			verdict = CRIER_XDP_drop_no_socket;
+	}
+	count(cpu, verdict);
+	if (verdict == CRIER_XDP_accepted && to.is_rtcp)
+		count(cpu, CRIER_XDP_accepted_rtcp);
+	count_stream(cpu, to.stream, to.payload_len, verdict == CRIER_XDP_accepted);
+
+	cfg = bpf_map_lookup_elem(&config, &zero);
+	wanted = cfg ? STEER_LOAD(&cfg->capture) : 0;
+	if (wanted && capture_wants(wanted, verdict, to.room) &&
+	    capture_packet(ctx, verdict, to.room))
+		count(cpu, CRIER_XDP_drop_capture);
+	return action;
+}
