@@ -2,20 +2,15 @@
 #include "maps.h"
 
 #include <errno.h>
-#include <linux/magic.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-
-#include "log.h"
 
 #define CAPTURE_BYTES (1 << 20)
 
@@ -121,7 +116,6 @@ static uint32_t n_capture(const struct crier_config *c)
 		.field = offsetof(struct tables, table), .entries = count, \
 	}
 
-/* "config" is first: the others' sizes stand in it. */
 const struct map_spec map_specs[MAPS_N] = {
 	TABLE(config, struct crier_config, one),
 	TABLE(members4, struct crier_page4, n_pages4),
@@ -156,14 +150,16 @@ const struct map_spec map_specs[MAPS_N] = {
 	 .entries = n_ports},
 };
 
-/* What stands behind struct tables. */
-struct maps {
-	int fd[MAPS_N];
-	void *mem[MAPS_N];
-	size_t bytes[MAPS_N];
-};
+void err_say(char *err, const char *fmt, ...)
+{
+	va_list args;
 
-static struct maps *maps_new(void)
+	va_start(args, fmt);
+	vsnprintf(err, TABLES_ERR_LEN, fmt, args);
+	va_end(args);
+}
+
+struct maps *maps_new(void)
 {
 	struct maps *m = calloc(1, sizeof(*m));
 
@@ -172,8 +168,7 @@ static struct maps *maps_new(void)
 	return m;
 }
 
-/* The length of a mapping: whole pages, elements at a stride of 8. */
-static size_t map_bytes(const struct map_spec *s, const struct crier_config *c)
+size_t map_bytes(const struct map_spec *s, const struct crier_config *c)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	size_t len = (size_t)((s->value_size + 7) & ~7U) * s->entries(c);
@@ -181,8 +176,7 @@ static size_t map_bytes(const struct map_spec *s, const struct crier_config *c)
 	return (len + page - 1) & ~(page - 1);
 }
 
-/* Sets the pointer in *t that belongs to map i. */
-static void tables_set(struct tables *t, int i, void *mem)
+void tables_set(struct tables *t, int i, void *mem)
 {
 	memcpy((char *)t + map_specs[i].field, &mem, sizeof(mem));
 }
@@ -240,8 +234,8 @@ static int size_check(const struct tables_size *s, char err[TABLES_ERR_LEN])
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
 		if (limits[i].value <= limits[i].most)
 			continue;
-		snprintf(err, TABLES_ERR_LEN, "%u %s are more than the tables can hold (%u)",
-			 limits[i].value, limits[i].name, limits[i].most);
+		err_say(err, "%u %s are more than the tables can hold (%u)", limits[i].value,
+			limits[i].name, limits[i].most);
 		return -EINVAL;
 	}
 	return 0;
@@ -313,7 +307,7 @@ bool config_sane(const struct crier_config *c)
 	       c->max_rooms > 1 && c->max_rooms < 1U << 20 && c->max_streams > 1 &&
 	       c->max_streams <= (1U << 20) + 1 && c->max_vias > 1 && c->max_vias <= 65536 &&
 	       c->max_shards && c->max_shards <= CRIER_MAX_WORKERS && c->locals &&
-	       !(c->locals & (c->locals - 1)) && c->cpus && c->max_workers &&
+	       !(c->locals & (c->locals - 1)) && c->cpus && c->cpus <= 1U << 14 && c->max_workers &&
 	       c->max_workers <= CRIER_MAX_WORKERS && c->shards && c->shards <= c->max_shards;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How each table is made: shared by maps.c and load.c only.
+ * How each table is made: shared by maps.c (sizes and memory), pin.c (kernel maps)
+ * and load.c only.
  */
 #ifndef CRIER_MAPS_H
 #define CRIER_MAPS_H
@@ -23,7 +24,26 @@ struct map_spec {
 
 #define MAPS_N 22
 
+/* "config" is first: the others' sizes stand in it. */
 extern const struct map_spec map_specs[MAPS_N];
+
+/* What stands behind struct tables. */
+struct maps {
+	int fd[MAPS_N];
+	void *mem[MAPS_N];
+	size_t bytes[MAPS_N];
+};
+
+struct maps *maps_new(void);
+
+/* One line into err[TABLES_ERR_LEN], cut if need be. */
+void err_say(char *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* The length of a map's memory: whole pages, elements at a stride of 8. */
+size_t map_bytes(const struct map_spec *s, const struct crier_config *c);
+
+/* Sets the pointer in *t that belongs to map i. */
+void tables_set(struct tables *t, int i, void *mem);
 
 /* A config as crierd would write it for these sizes, but without magic.  -EINVAL: err. */
 int config_init(struct crier_config *c, const struct tables_size *size, char err[TABLES_ERR_LEN]);
@@ -31,17 +51,30 @@ int config_init(struct crier_config *c, const struct tables_size *size, char err
 /* The sizes in a config are possible; guards against a damaged one. */
 bool config_sane(const struct crier_config *c);
 
+#define PIN_PATH_LEN 512
+
+/* 0 or -ENAMETOOLONG. */
+int pin_path(char path[PIN_PATH_LEN], const char *dir, const char *name);
+
+/* 0 if dir is a directory on a bpffs. */
+int pin_dir_check(const char *dir, char err[TABLES_ERR_LEN]);
+
 /* Makes all maps for a config, none pinned.  t->config gets a copy of it. */
 int tables_create(struct tables *t, const struct crier_config *config, char err[TABLES_ERR_LEN]);
 
 /* Pins all maps of tables_create(); on failure those that were pinned are unlinked. */
 int tables_pin(struct tables *t, const char *pin_dir, char err[TABLES_ERR_LEN]);
 
-/* tables_open(), also of tables that were never published (-ENODATA if not allowed). */
-int tables_open_any(struct tables *t, const char *pin_dir, bool unpublished,
-		    char err[TABLES_ERR_LEN]);
+/* Unlinks the pins of all tables, "config" last. */
+void tables_unpin(const char *pin_dir);
 
-/* 0 if dir is a directory on a bpffs. */
-int pin_dir_check(const char *dir, char err[TABLES_ERR_LEN]);
+/*
+ * Looks at the pinned config before anything is believed.  -ENOENT none, -ENODATA
+ * never published, -EPROTO foreign.
+ */
+int config_peek(const char *pin_dir, struct crier_config *out, char err[TABLES_ERR_LEN]);
+
+/* Is the pinned config crier's, of whatever ABI, or the remains of one?  -errno if none. */
+int config_is_ours(const char *pin_dir, char err[TABLES_ERR_LEN]);
 
 #endif

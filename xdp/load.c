@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loader.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <libgen.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "crier.skel.h"
+#include "log.h"
+
+#define BPFFS "/sys/fs/bpf"
+#define VERIFIER_LOG (1 << 16)
+
+char loader_kernel_word[128];
+
+/*
+ * libbpf prints what the kernel says and hands over only a number; keep the words, so
+ * that our own error can carry them, and print nothing.
+ */
+static int libbpf_word(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	static const char mark[] = "Kernel error message: ";
+	char line[256], *word;
+
+	if (level != LIBBPF_WARN)
+		return 0;
+	vsnprintf(line, sizeof(line), fmt, args);
+	word = strstr(line, mark);
+	if (word) {
+		word += sizeof(mark) - 1;
+		word[strcspn(word, "\n")] = '\0';
+		snprintf(loader_kernel_word, sizeof(loader_kernel_word), "%s", word);
+	}
+	return 0;
+}
+
+static bool on_bpffs(const char *dir)
+{
+	struct statfs fs;
+
+	return !statfs(dir, &fs) && (unsigned long)fs.f_type == BPF_FS_MAGIC;
+}
+
+/*
+ * Mounts the bpffs at its usual place, if the pin directory is to be below it.  A
+ * failure is told by the check that follows.
+ */
+static void bpffs_mount(const char *pin_dir)
+{
+	size_t len = strlen(BPFFS);
+
+	if (strncmp(pin_dir, BPFFS, len) || (pin_dir[len] && pin_dir[len] != '/') ||
+	    on_bpffs(BPFFS) || geteuid())
+		return;
+	if (!mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
+		log_info("mounted a bpffs at " BPFFS);
+	else
+		log_warn("cannot mount a bpffs at " BPFFS ": %s", strerror(errno));
+}
+
+/* The pin directory is there, on a bpffs.  Its parent must be; no more than it is made. */
+static int pin_dir_make(const char *pin_dir, char err[LOADER_ERR_LEN])
+{
+	char parent[PIN_PATH_LEN], *dir;
+
+	bpffs_mount(pin_dir);
+	if (!access(pin_dir, F_OK))
+		return pin_dir_check(pin_dir, err);
+	snprintf(parent, sizeof(parent), "%s", pin_dir);
+	dir = dirname(parent);
+	if (access(dir, F_OK)) {
+		err_say(err, "there is no %s to make the pin directory %s in", dir, pin_dir);
+		return -ENOENT;
+	}
+	if (!on_bpffs(dir)) {
+		err_say(err,
+			"%s is not on a bpffs: `mount -t bpf bpf /sys/fs/bpf`, or give a --pin-dir "
+			"that is",
+			dir);
+		return -EXDEV;
+	}
+	if (mkdir(pin_dir, 0700)) {
+		int ret = -errno;
+
+		err_say(err, "cannot make %s: %s", pin_dir, strerror(-ret));
+		return ret;
+	}
+	return 0;
+}
+
+/* Sizes that the operator gave must be those of the tables that are there. */
+static int sizes_check(const struct crier_config *have, const struct tables_size *size,
+		       char err[LOADER_ERR_LEN])
+{
+	struct crier_config want;
+	int ret;
+
+	if (!size)
+		return 0;
+	ret = config_init(&want, size, err);
+	if (ret)
+		return ret;
+	const struct {
+		const char *name;
+		uint32_t asked, want, have;
+	} sizes[] = {
+		{"pages of IPv4 listeners", size->members4, want.pages4 - 1, have->pages4 - 1},
+		{"pages of IPv6 listeners", size->members6, want.pages6, have->pages6},
+		{"rooms", size->rooms, want.max_rooms - 1, have->max_rooms - 1},
+		{"streams", size->streams, want.max_streams - 1, have->max_streams - 1},
+		{"next hops", size->vias, want.max_vias - 1, have->max_vias - 1},
+		{"workers", size->workers, want.max_workers, have->max_workers},
+		{"shards", size->shards, want.max_shards, have->max_shards},
+		{"local addresses", size->locals, want.locals, have->locals},
+		{"CPUs", size->cpus, want.cpus, have->cpus},
+	};
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		if (!sizes[i].asked || sizes[i].want == sizes[i].have)
+			continue;
+		err_say(err,
+			"the pinned tables hold %u %s, %u are asked for: `crierctl save FILE`, "
+			"`crierd --flush`, start crierd, `crierctl restore FILE`",
+			sizes[i].have, sizes[i].name, sizes[i].want);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int tables_make(struct tables *t, const char *pin_dir, const struct tables_size *size,
+		       char err[LOADER_ERR_LEN])
+{
+	struct crier_config config;
+	int ret = config_init(&config, size, err);
+
+	if (ret)
+		return ret;
+	ret = tables_create(t, &config, err);
+	if (ret)
+		return ret;
+	ret = tables_pin(t, pin_dir, err);
+	if (ret)
+		tables_close(t);
+	return ret;
+}
+
+/* 0: they were there; 1: they are new. */
+static int tables_open_or_make(struct tables *t, const char *pin_dir,
+			       const struct tables_size *size, char err[LOADER_ERR_LEN])
+{
+	struct crier_config config;
+	int ret = config_peek(pin_dir, &config, err);
+
+	if (ret == -ENODATA)
+		log_warn("%s holds tables that were never completed: making them anew", pin_dir);
+	if (ret == -ENODATA || ret == -ENOENT) {
+		tables_unpin(pin_dir);
+		ret = tables_make(t, pin_dir, size, err);
+		return ret ? ret : 1;
+	}
+	if (!ret)
+		ret = sizes_check(&config, size, err);
+	return ret ? ret : tables_open(t, pin_dir, err);
+}
+
+/* The verifier's last words, from its log. */
+static const char *last_line(char *log)
+{
+	char *end = log + strlen(log), *line;
+
+	do {
+		while (end > log && end[-1] == '\n')
+			*--end = '\0';
+		line = strrchr(log, '\n');
+		line = line ? line + 1 : log;
+		/* Its statistics come after what matters. */
+		if (strncmp(line, "processed ", 10) || line == log)
+			return line;
+		end = line;
+	} while (1);
+}
+
+static int prog_load(struct loader *l, char err[LOADER_ERR_LEN])
+{
+	struct bpf_map *map;
+	char *log;
+	int ret;
+
+	l->skel = crier_bpf__open();
+	if (!l->skel) {
+		ret = -errno;
+		err_say(err, "cannot open the XDP program: %s", strerror(-ret));
+		return ret;
+	}
+	bpf_object__for_each_map(map, l->skel->obj)
+	{
+		int fd = tables_map_fd(l->tables, bpf_map__name(map));
+
+		/* .rodata and the like are the program's own */
+		ret = fd < 0 ? 0 : bpf_map__reuse_fd(map, fd);
+		if (ret) {
+			err_say(err, "cannot give table %s to the XDP program: %s",
+				bpf_map__name(map), strerror(-ret));
+			return ret;
+		}
+	}
+	log = calloc(1, VERIFIER_LOG);
+	if (log)
+		bpf_program__set_log_buf(l->skel->progs.crier_xdp, log, VERIFIER_LOG);
+	ret = crier_bpf__load(l->skel);
+	if (ret == -EPERM || ret == -EACCES)
+		err_say(err,
+			"no right to load XDP programs: run as root, or with CAP_BPF, "
+			"CAP_NET_ADMIN and CAP_PERFMON%s%s",
+			log && *log ? ": " : "", log ? last_line(log) : "");
+	else if (ret)
+		err_say(err, "the kernel refuses the XDP program (%s): %s", strerror(-ret),
+			log && *log ? last_line(log) : "is CONFIG_BPF_SYSCALL on?");
+	free(log);
+	if (!ret)
+		l->prog_fd = bpf_program__fd(l->skel->progs.crier_xdp);
+	return ret;
+}
+
+/* See loader_grace(). */
+static int grace_init(struct loader *l, char err[LOADER_ERR_LEN])
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts);
+
+	l->grace_inner = bpf_map_create(BPF_MAP_TYPE_ARRAY, "grace_inner", 4, 4, 1, NULL);
+	if (l->grace_inner >= 0) {
+		opts.inner_map_fd = (uint32_t)l->grace_inner;
+		l->grace_map = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "grace", 4, 4, 1, &opts);
+	}
+	if (l->grace_map >= 0)
+		return 0;
+	err_say(err, "cannot make the map that grace periods need: %s", strerror(errno));
+	return -errno;
+}
+
+/*
+ * Since Linux 4.18 an update of a map in a map returns only after an RCU grace period,
+ * so that user space may rely on no program using the old map: bpf_map_update_elem()
+ * ends in maybe_wait_bpf_programs() (kernel/bpf/syscall.c).  XDP programs run in RCU
+ * read sections, so all that ran when we came here have ended.
+ */
+int loader_grace(struct loader *l)
+{
+	uint32_t key = 0;
+
+	return bpf_map_update_elem(l->grace_map, &key, &l->grace_inner, BPF_ANY);
+}
+
+int loader_capture_fd(const struct loader *l)
+{
+	return tables_map_fd(l->tables, "capture");
+}
+
+void loader_close(struct loader *l)
+{
+	if (!l)
+		return;
+	if (l->grace_map >= 0)
+		close(l->grace_map);
+	if (l->grace_inner >= 0)
+		close(l->grace_inner);
+	crier_bpf__destroy(l->skel);
+	tables_close(l->tables);
+	free(l);
+}
+
+int loader_open(struct loader **out, const char *pin_dir, const struct tables_size *size,
+		struct tables *t, char err[LOADER_ERR_LEN])
+{
+	struct loader *l;
+	int made, ret;
+
+	*out = NULL;
+	memset(t, 0, sizeof(*t));
+	libbpf_set_print(libbpf_word);
+	if (strlen(pin_dir) + CRIER_IFNAME_LEN + 32 > PIN_PATH_LEN) {
+		err_say(err, "the pin directory's name is too long");
+		return -ENAMETOOLONG;
+	}
+	ret = kernel_check(err);
+	if (ret)
+		return ret;
+	l = calloc(1, sizeof(*l));
+	if (!l) {
+		err_say(err, "out of memory");
+		return -ENOMEM;
+	}
+	l->tables = t;
+	l->prog_fd = l->grace_map = l->grace_inner = -1;
+	snprintf(l->pin_dir, sizeof(l->pin_dir), "%s", pin_dir);
+
+	ret = pin_dir_make(pin_dir, err);
+	if (ret)
+		goto fail;
+	ret = made = tables_open_or_make(t, pin_dir, size, err);
+	if (ret < 0)
+		goto fail;
+	ret = prog_load(l, err);
+	if (ret)
+		goto fail;
+	ret = grace_init(l, err);
+	if (ret)
+		goto fail;
+	*out = l;
+	return made;
+fail:
+	loader_close(l);
+	return ret;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside of the loader: shared by load.c, attach.c and features.c only.
+ */
+#ifndef CRIER_LOADER_H
+#define CRIER_LOADER_H
+
+#include <linux/bpf.h>
+
+#include "load.h"
+#include "maps.h"
+
+#define PROG_NAME "crier_xdp"
+#define LINK_PREFIX "link_"
+
+struct crier_bpf;
+
+struct loader {
+	char pin_dir[PIN_PATH_LEN];
+	struct tables *tables;
+	struct crier_bpf *skel;
+	int prog_fd;	 /* owned by skel */
+	int grace_map;	 /* array of one map, see loader_grace() */
+	int grace_inner; /* what is put there */
+};
+
+/* What the kernel said on netlink when libbpf last asked it for something, or "". */
+extern char loader_kernel_word[128];
+
+/* The driver's name, or "". */
+int nic_driver(const char *ifname, char driver[32]);
+
+/* -EOPNOTSUPP before 5.9: the first with links to XDP programs. */
+int kernel_check(char err[LOADER_ERR_LEN]);
+
+#endif
