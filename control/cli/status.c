@@ -100,11 +100,10 @@ static void print_interfaces(const json_t *interfaces)
 	text_print(t, stdout, "  ");
 	json_array_foreach (interfaces, i, iface) {
 		name = printable(field_str(iface, "name"));
-		if (field_int(iface, "vlan_hidden"))
-			printf("  note: %s strips VLAN tags before XDP sees them (ethtool -K %s "
-			       "rxvlan "
-			       "off)\n",
-			       name, name);
+		/* crierd's own note knows the remedy */
+		if (field_int(iface, "vlan_hidden") &&
+		    json_array_size(json_object_get(iface, "notes")) == 0)
+			printf("  note: %s: VLAN tags are taken out before XDP sees them\n", name);
 		json_array_foreach (json_object_get(iface, "notes"), j, note) {
 			words = printable(json_string_value(note) ? json_string_value(note) : "?");
 			printf("  note: %s: %s\n", name, words);
