@@ -71,6 +71,12 @@ static int stream_from_flags(const struct cli *cli, json_t **out)
 			  "--from any --ssrc N to let everyone who knows the SSRC");
 		return CLI_REFUSED;
 	}
+	if (strcmp(cli->opt[OPT_FROM], "any") == 0 && cli->opt[OPT_PAYLOAD] &&
+	    strcmp(cli->opt[OPT_PAYLOAD], "udp") == 0) {
+		cli_error("refused: --from any cannot go with --payload udp, which has no SSRC to "
+			  "know the publisher by: name its address");
+		return CLI_REFUSED;
+	}
 	if (strcmp(cli->opt[OPT_FROM], "any") == 0 && !cli->opt[OPT_SSRC]) {
 		cli_error("refused: --from any needs --ssrc N, or anyone could speak to the room");
 		return CLI_REFUSED;

@@ -36,6 +36,8 @@ class Rooms(harness.Case):
         self.assertIn(
             "needs --ssrc", self.err("room", "add", "a", "--port", "5004", "--from", "any")
         )
+        udp = ["--from", "any", "--ssrc", "1", "--payload", "udp"]
+        self.assertIn("no SSRC", self.err("room", "add", "a", "--port", "5004", *udp))
         self.assertEqual(self.server.requests, [])
         self.out("room", "add", "a", "--port", "5004", "--from", "any", "--ssrc", "77")
         self.assertEqual(self.server.rooms["a"]["streams"][0]["ssrc"], 77)
@@ -201,8 +203,7 @@ class Views(harness.Case):
             "edge1",
             "up 1 d 01:01:01",
             "WARNING: worker 0 is?[31m slow",
-            "eth7 strips VLAN tags",
-            "steering only",
+            "note: eth7: no native XDP",
             "IPv4 listeners",
             "1 without a neighbour",
             "no btf",
