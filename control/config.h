@@ -56,9 +56,10 @@ struct config_room {
 };
 
 struct config_crier0 {
-	bool enable;	/* true if not given */
-	char *address;	/* CRIER0_ADDRESS if not given */
-	char *address6; /* NULL if not given */
+	bool enable;	    /* true if not given */
+	bool *enable_given; /* as in the file; enable is what counts */
+	char *address;	    /* CRIER0_ADDRESS if not given */
+	char *address6;	    /* NULL if not given */
 };
 
 struct config_api {
