@@ -67,7 +67,7 @@ void sweeper_del_out(struct sweeper *s, uint32_t number)
  */
 static void pace_note(struct sweep_pace *pace, uint64_t now_ns)
 {
-	uint64_t gap = now_ns - pace->last_ns;
+	uint64_t gap = pace->last_ns ? now_ns - pace->last_ns : 0;
 
 	pace->last_ns = now_ns;
 	if (gap < PACE_LEAST_NS || gap > PACE_MOST_NS)

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+
+#include "dataplane/core/job.h"
+
+#define ROOMS 16
+
+static enum jobs_verdict push(struct jobs *j, uint32_t room, uint32_t generation, uint64_t mark)
+{
+	struct packet *p;
+	uint32_t gone;
+	enum jobs_verdict v = jobs_push(j, room, generation, 3, &p, &gone);
+
+	if (v == JOBS_QUEUED)
+		p->received_ns = mark;
+	return v;
+}
+
+/* One turn of a room that meets `cost` members a packet; returns who it was. */
+static uint32_t turn(struct jobs *j, const uint32_t *cost, uint32_t quantum, uint32_t *met)
+{
+	struct job *job = jobs_next(j, quantum, 0);
+	uint32_t room;
+
+	if (!job)
+		return 0;
+	room = job->room;
+	while (job->packets && job->deficit > 0) {
+		uint64_t left = cost[room] - job->met;
+		uint64_t n = left < (uint64_t)job->deficit ? left : (uint64_t)job->deficit;
+
+		job->begun = true;
+		job->met += n;
+		job->deficit -= (int64_t)n;
+		met[room] += (uint32_t)n;
+		if (job->met < cost[room])
+			break;
+		job->met = 0;
+		jobs_packet_done(j, job);
+	}
+	jobs_turn_over(j, job);
+	return room;
+}
+
+static void test_order(void **state)
+{
+	struct jobs *j = jobs_new(ROOMS, 8);
+	struct job *job;
+
+	(void)state;
+	for (uint64_t i = 0; i < 3; i++)
+		assert_int_equal(push(j, 5, 1, i), JOBS_QUEUED);
+	for (uint64_t i = 0; i < 3; i++) {
+		job = jobs_next(j, 100, 0);
+		assert_non_null(job);
+		assert_int_equal(job->room, 5);
+		assert_int_equal(job->head->received_ns, i);
+		assert_int_equal(jobs_packet_done(j, job), i < 2);
+		jobs_turn_over(j, job);
+	}
+	assert_null(jobs_next(j, 100, 0));
+	assert_int_equal(jobs_count(j), 0);
+	jobs_free(j);
+}
+
+/* A huge room and small ones: the small ones wait for one quantum of the huge one. */
+static void test_small_beside_huge(void **state)
+{
+	static const uint32_t cost[ROOMS] = {[1] = 1000000, [2] = 10, [3] = 100};
+	uint32_t met[ROOMS] = {0}, turns = 0;
+	struct jobs *j = jobs_new(ROOMS, 8);
+
+	(void)state;
+	push(j, 1, 1, 0);
+	assert_int_equal(turn(j, cost, 512, met), 1);
+	push(j, 2, 1, 0);
+	push(j, 3, 1, 0);
+	while (met[2] < cost[2] || met[3] < cost[3]) {
+		assert_true(turns++ < 3);
+		turn(j, cost, 512, met);
+	}
+	assert_true(met[1] <= 2 * 512);
+	jobs_free(j);
+}
+
+/* Rooms that always have work get equal shares, whatever their sweeps cost. */
+static void test_fair(void **state)
+{
+	static const uint32_t cost[ROOMS] = {[1] = 100000, [2] = 700, [3] = 33, [4] = 512};
+	uint32_t met[ROOMS] = {0};
+	struct jobs *j = jobs_new(ROOMS, 64);
+
+	(void)state;
+	for (int i = 0; i < 4000; i++) {
+		for (uint32_t room = 1; room <= 4; room++)
+			push(j, room, 1, 0);
+		turn(j, cost, 512, met);
+	}
+	for (uint32_t room = 1; room <= 4; room++) {
+		/* a small room may run out of packets in its turn: 3 wait, and one is swept */
+		uint32_t most = cost[room] * 4 < 512 ? cost[room] * 3 : 512;
+
+		assert_in_range(met[room], most * 950, most * 1050);
+	}
+	jobs_free(j);
+}
+
+static void test_overload(void **state)
+{
+	struct jobs *j = jobs_new(ROOMS, 8);
+	struct job *job;
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(push(j, 1, 1, 0), JOBS_QUEUED);
+	assert_int_equal(push(j, 1, 1, 0), JOBS_OVERLOAD);
+	assert_int_equal(push(j, 2, 1, 0), JOBS_QUEUED); /* another room isn't harmed */
+
+	/* a sweep that has begun no longer waits */
+	job = jobs_next(j, 10, 0);
+	assert_int_equal(job->room, 1);
+	job->begun = true;
+	jobs_turn_over(j, job);
+	assert_int_equal(push(j, 1, 1, 0), JOBS_QUEUED);
+	assert_int_equal(push(j, 1, 1, 0), JOBS_OVERLOAD);
+	jobs_free(j);
+}
+
+static void test_full(void **state)
+{
+	struct jobs *j = jobs_new(ROOMS, 2);
+	struct job *job;
+
+	(void)state;
+	assert_int_equal(push(j, 1, 1, 0), JOBS_QUEUED);
+	assert_int_equal(push(j, 2, 1, 0), JOBS_QUEUED);
+	assert_int_equal(push(j, 3, 1, 0), JOBS_FULL);
+	job = jobs_next(j, 10, 0);
+	jobs_packet_done(j, job);
+	jobs_turn_over(j, job);
+	assert_int_equal(push(j, 3, 1, 0), JOBS_QUEUED);
+	jobs_free(j);
+}
+
+/* A room's number goes to another room: the first one's packets are not the second's. */
+static void test_successor(void **state)
+{
+	struct jobs *j = jobs_new(ROOMS, 8);
+	struct packet *p;
+	struct job *job;
+	uint32_t gone;
+
+	(void)state;
+	push(j, 1, 1, 10);
+	push(j, 1, 1, 11);
+	job = jobs_next(j, 10, 0);
+	job->begun = true;
+	jobs_turn_over(j, job);
+	assert_int_equal(jobs_push(j, 1, 2, 3, &p, &gone), JOBS_QUEUED);
+	p->received_ns = 12;
+	assert_int_equal(gone, 1);
+	job = jobs_next(j, 10, 0);
+	assert_int_equal(job->generation, 2);
+	assert_int_equal(job->packets, 1);
+	assert_false(job->begun);
+	assert_int_equal(job->head->received_ns, 12);
+	jobs_free(j);
+}
+
+static void test_drop(void **state)
+{
+	struct jobs *j = jobs_new(ROOMS, 8);
+	struct job *job;
+
+	(void)state;
+	push(j, 1, 1, 0);
+	push(j, 1, 1, 0);
+	job = jobs_next(j, 10, 0);
+	assert_int_equal(jobs_drop(j, job), 2);
+	jobs_turn_over(j, job);
+	assert_int_equal(jobs_count(j), 0);
+	for (int i = 0; i < 8; i++) /* all buffers came back */
+		assert_int_equal(push(j, (uint32_t)(1 + i), 1, 0), JOBS_QUEUED);
+	assert_int_equal(push(j, 9, 1, 0), JOBS_FULL);
+	jobs_free(j);
+}
+
+static void test_paced(void **state)
+{
+	struct jobs *j = jobs_new(ROOMS, 8);
+	struct job *job;
+
+	(void)state;
+	push(j, 1, 1, 0);
+	push(j, 2, 1, 0);
+	job = jobs_next(j, 10, 1000);
+	job->due_ns = 2000;
+	jobs_turn_over(j, job);
+	assert_int_equal(jobs_due_ns(j), 0);
+	job = jobs_next(j, 10, 1000);
+	assert_int_equal(job->room, 2);
+	jobs_packet_done(j, job);
+	jobs_turn_over(j, job);
+	assert_null(jobs_next(j, 10, 1000));
+	assert_int_equal(jobs_due_ns(j), 2000);
+	job = jobs_next(j, 10, 2000);
+	assert_non_null(job);
+	assert_int_equal(job->room, 1);
+	jobs_free(j);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_order), cmocka_unit_test(test_small_beside_huge),
+		cmocka_unit_test(test_fair),  cmocka_unit_test(test_overload),
+		cmocka_unit_test(test_full),  cmocka_unit_test(test_successor),
+		cmocka_unit_test(test_drop),  cmocka_unit_test(test_paced),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
