@@ -21,7 +21,9 @@
 
 struct deferred {
 	void (*fn)(void *);
+	void (*fn_number)(void *, uint32_t); /* this one if fn is NULL */
 	void *arg;
+	uint32_t number;
 };
 
 struct batch {
@@ -198,15 +200,23 @@ static void batch_begin(struct grace *g)
 	barrier_request(g);
 }
 
+static void run_one(struct grace *g)
+{
+	struct deferred d = g->current.item[g->ran++];
+
+	if (d.fn)
+		d.fn(d.arg);
+	else
+		d.fn_number(d.arg, d.number);
+}
+
 static void batch_run(struct grace *g)
 {
 	uint64_t start = now_ns(CLOCK_THREAD_CPUTIME_ID);
 
 	g->running = true;
 	while (g->ran < g->current.n) {
-		struct deferred d = g->current.item[g->ran++];
-
-		d.fn(d.arg);
+		run_one(g);
 		if (g->ran % 16 == 0 && now_ns(CLOCK_THREAD_CPUTIME_ID) - start > RUN_BUDGET_NS)
 			return;
 	}
@@ -257,7 +267,7 @@ static void on_barrier_done(evutil_socket_t fd, short what, void *arg)
 		poll_in(g, 0);
 }
 
-int grace_defer(struct grace *g, void (*fn)(void *), void *arg)
+static int defer(struct grace *g, struct deferred d)
 {
 	struct batch *b = &g->next;
 
@@ -272,10 +282,20 @@ int grace_defer(struct grace *g, void (*fn)(void *), void *arg)
 	}
 	if (b->n == 0)
 		b->since_ns = now_ns(CLOCK_MONOTONIC);
-	b->item[b->n++] = (struct deferred){fn, arg};
+	b->item[b->n++] = d;
 	if (!g->waiting && !g->running)
 		poll_in(g, POLL_MIN_US);
 	return 0;
+}
+
+int grace_defer(struct grace *g, void (*fn)(void *), void *arg)
+{
+	return defer(g, (struct deferred){.fn = fn, .arg = arg});
+}
+
+int grace_defer_number(struct grace *g, void (*fn)(void *, uint32_t), void *arg, uint32_t number)
+{
+	return defer(g, (struct deferred){.fn_number = fn, .arg = arg, .number = number});
 }
 
 int grace_open(struct tables *t, struct event_base *base, const struct grace_ops *ops,
@@ -335,11 +355,8 @@ void grace_close(struct grace *g)
 	while (g->ran < g->current.n || g->next.n) {
 		if (g->ran == g->current.n)
 			batch_swap(g);
-		while (g->ran < g->current.n) {
-			struct deferred d = g->current.item[g->ran++];
-
-			d.fn(d.arg);
-		}
+		while (g->ran < g->current.n)
+			run_one(g);
 	}
 	if (g->poll)
 		event_free(g->poll);

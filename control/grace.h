@@ -47,6 +47,10 @@ int grace_open(struct tables *t, struct event_base *base, const struct grace_ops
  */
 int grace_defer(struct grace *g, void (*fn)(void *), void *arg);
 
+/* The same for one number of many: a page, a slot. */
+int grace_defer_number(struct grace *g, void (*fn)(void *arg, uint32_t number), void *arg,
+		       uint32_t number);
+
 /* How many wait, and for how long (ns) the oldest batch has; for /metrics and /healthz. */
 size_t grace_pending(const struct grace *g);
 uint64_t grace_age_ns(const struct grace *g);

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* crierd's HTTP API: what each route does.  The table of routes is in api.c. */
+#ifndef CRIER_CONTROL_API_H
+#define CRIER_CONTROL_API_H
+
+#include "control/http.h"
+#include "control/room.h"
+#include "control/stream.h"
+
+extern const struct route api_routes[];
+
+/* The room that the call's path names, or 0 after a 404. */
+uint32_t api_room_of(struct call *call);
+
+/*
+ * Makes a room with its streams, or nothing.  0, or the HTTP status of the refusal with
+ * a sentence in err.  Used by POST /v1/rooms, restore and the configuration alike.
+ */
+struct room_body;
+int api_room_make(struct crierd *d, const struct room_body *body, uint32_t *room, char *err,
+		  size_t size);
+/* The same for a stream, and for a listener that was refused (a member_add() error). */
+int api_stream_make(struct crierd *d, uint32_t room, const struct stream_spec *spec,
+		    uint32_t *stream, char *err, size_t size);
+int api_listener_error(struct crierd *d, uint32_t room, int why, char *err, size_t size);
+
+/* For save: a room as POST /v1/rooms would take it. */
+json_t *api_room_spec_json(const struct store *s, uint32_t room);
+
+void api_rooms_list(struct call *call);
+void api_rooms_add(struct call *call);
+void api_room_show(struct call *call);
+void api_room_delete(struct call *call);
+void api_streams_add(struct call *call);
+void api_streams_delete(struct call *call);
+
+void api_listeners_list(struct call *call);
+void api_listeners_count(struct call *call);
+void api_listeners_add(struct call *call);
+void api_listeners_remove(struct call *call);
+void api_listener_delete(struct call *call);
+
+void api_settings_list(struct call *call);
+void api_setting_show(struct call *call);
+void api_setting_put(struct call *call);
+
+void api_save(struct call *call);
+void api_restore(struct call *call);
+void api_capture(struct call *call);
+
+#endif

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "control/bulk.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/http.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/api.h"
+#include "control/body.h"
+#include "control/crierd.h"
+#include "control/member.h"
+
+#define AHEAD 8 /* members whose place in the index is fetched early */
+#define LINE_MAX_BYTES 4096
+
+struct bulk {
+	struct job job; /* first */
+	enum bulk_op op;
+	uint32_t room, generation;
+	bool parsed;
+	uint64_t line;
+	struct endpoints list;
+	struct bulk_counts counts;
+};
+
+/* ---- applying ---- */
+
+static int apply_one(struct store *s, uint32_t room, enum bulk_op op,
+		     const struct crier_endpoint *ep, struct bulk_counts *counts)
+{
+	int ret;
+
+	if (op == BULK_REMOVE) {
+		if (member_remove(s, room, ep) == 0)
+			counts->deleted++;
+		else
+			counts->missing++;
+		return 0;
+	}
+	ret = member_add(s, room, ep);
+	if (ret == -EEXIST) {
+		counts->existing++;
+		return 0;
+	}
+	if (ret < 0)
+		return ret;
+	counts->added++;
+	counts->unreachable += ret == 1;
+	return 0;
+}
+
+int bulk_apply(struct crierd *d, uint32_t room, enum bulk_op op, struct endpoints *e,
+	       struct bulk_counts *counts, struct budget *budget)
+{
+	const struct crier_endpoint *ep;
+
+	while ((ep = endpoints_take(e))) {
+		const struct crier_endpoint *ahead = endpoints_peek(e, AHEAD);
+		int ret;
+
+		if (ahead)
+			member_prefetch(&d->store, room, ahead);
+		ret = apply_one(&d->store, room, op, ep, counts);
+		if (ret < 0)
+			return ret;
+		if (budget && budget_spent(budget))
+			return 1;
+	}
+	return 0;
+}
+
+static uint64_t applied(const struct bulk *b)
+{
+	return b->op == BULK_ADD ? b->counts.added : b->counts.deleted;
+}
+
+static void reply_done(struct bulk *b)
+{
+	const struct bulk_counts *c = &b->counts;
+	json_t *json;
+
+	if (b->op == BULK_ADD)
+		json = json_pack("{s:I, s:I, s:I}", "added", (json_int_t)c->added, "existing",
+				 (json_int_t)c->existing, "unreachable",
+				 (json_int_t)c->unreachable);
+	else
+		json = json_pack("{s:I, s:I}", "deleted", (json_int_t)c->deleted, "missing",
+				 (json_int_t)c->missing);
+	job_reply_json(&b->job, 200, json);
+}
+
+static void reply_refused(struct bulk *b, int code, const char *text)
+{
+	job_reply_json(&b->job, code,
+		       json_pack("{s:s, s:I}", "error", text, "applied", (json_int_t)applied(b)));
+}
+
+static bool step_apply(struct bulk *b, struct budget *budget)
+{
+	struct crierd *d = b->job.call.d;
+	char err[BODY_ERR_LEN];
+	int ret, code;
+
+	if (d->store.rooms[b->room].phase != ROOM_LIVE ||
+	    room_row(&d->store, b->room)->generation != b->generation) {
+		reply_refused(b, 404, "the room was deleted meanwhile");
+		return false;
+	}
+	ret = bulk_apply(d, b->room, b->op, &b->list, &b->counts, budget);
+	if (ret > 0)
+		return true;
+	if (ret == 0) {
+		reply_done(b);
+		return false;
+	}
+	code = api_listener_error(d, b->room, ret, err, sizeof(err));
+	reply_refused(b, code, err);
+	return false;
+}
+
+/* ---- reading ---- */
+
+static void reply_bad_line(struct bulk *b, const char *why)
+{
+	char text[BODY_ERR_LEN + 40];
+
+	snprintf(text, sizeof(text), "line %llu: %s", (unsigned long long)b->line, why);
+	job_reply_json(&b->job, 400,
+		       json_pack("{s:s, s:I, s:i}", "error", text, "line", (json_int_t)b->line,
+				 "applied", 0));
+}
+
+/* 1: a line was taken; 0: the body has ended; -EINVAL, -ENOMEM. */
+static int line_take(struct bulk *b, struct evbuffer *in, char err[BODY_ERR_LEN])
+{
+	struct crier_endpoint ep;
+	size_t len;
+	char *line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF);
+	int ret;
+
+	if (!line) { /* the last one may lack its end */
+		len = evbuffer_get_length(in);
+		if (!len)
+			return 0;
+		line = malloc(len);
+		if (!line)
+			return -ENOMEM;
+		evbuffer_remove(in, line, len);
+	}
+	b->line++;
+	ret = body_line(line, len, &ep, err);
+	free(line);
+	if (ret > 0 && endpoints_add(&b->list, &ep) != 0)
+		return -ENOMEM;
+	return ret < 0 ? ret : 1;
+}
+
+static bool step_read(struct bulk *b, struct budget *budget)
+{
+	struct evbuffer *in = evhttp_request_get_input_buffer(b->job.call.req);
+	char err[BODY_ERR_LEN] = "";
+	int ret;
+
+	while ((ret = line_take(b, in, err)) > 0)
+		if (budget_spent(budget))
+			return true;
+	if (ret == -ENOMEM) {
+		reply_refused(b, 500, "out of memory");
+		return false;
+	}
+	if (ret < 0) {
+		reply_bad_line(b, err);
+		return false;
+	}
+	b->parsed = true;
+	return true;
+}
+
+static bool bulk_step(struct job *job, struct budget *budget)
+{
+	struct bulk *b = (struct bulk *)job;
+
+	return b->parsed ? step_apply(b, budget) : step_read(b, budget);
+}
+
+static void bulk_end(struct job *job)
+{
+	struct bulk *b = (struct bulk *)job;
+
+	endpoints_free(&b->list);
+	free(b);
+}
+
+void bulk_call(struct call *call, uint32_t room, enum bulk_op op)
+{
+	static const struct job_ops ops = {bulk_step, bulk_end};
+	struct bulk *b = calloc(1, sizeof(*b));
+
+	if (!b) {
+		http_reply_error(call, 500, "out of memory");
+		return;
+	}
+	b->op = op;
+	b->room = room;
+	b->generation = room_row(&call->d->store, room)->generation;
+	job_start(&b->job, call, &ops);
+}

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "control/member.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "control/grace.h"
+#include "control/room.h"
+#include "xdp/log.h"
+
+struct member_key {
+	uint32_t room;
+	const struct crier_endpoint *ep;
+};
+
+/* ---- slots ---- */
+
+static uint64_t *slot_word(const struct store *s, uint32_t slot)
+{
+	uint32_t page = slot_page(slot), place = slot_place(slot);
+
+	if (page_is_v4(s->t, page))
+		return (uint64_t *)&s->t->members4[page].member[place];
+	return (uint64_t *)&page6_members(s->t, page)->member[place].word;
+}
+
+bool member_at(const struct store *s, uint32_t slot, struct crier_endpoint *ep, uint16_t *via)
+{
+	uint32_t page = slot_page(slot), place = slot_place(slot);
+	uint64_t word = *slot_word(s, slot);
+
+	if (!word)
+		return false;
+	if (page_is_v4(s->t, page)) {
+		ep->addr = addr_from4(member4_addr(word));
+		ep->port = member4_port(word);
+		*via = member4_via(word);
+	} else {
+		ep->addr = page6_members(s->t, page)->member[place].addr;
+		ep->port = member6_port(word);
+		*via = member6_via(word);
+	}
+	return true;
+}
+
+/* ---- the index ---- */
+
+static uint64_t key_hash(const struct store *s, uint32_t room, const struct crier_endpoint *ep)
+{
+	uint64_t low = (uint64_t)room << 16 | ep->port;
+
+	if (addr_is_v4(&ep->addr))
+		return index_mix(s->seed, low, ep->addr.q[1]);
+	return index_mix(index_mix(s->seed, ep->addr.q[0], low), ep->addr.q[1], low);
+}
+
+static bool slot_is(const void *ctx, uint32_t slot, const void *key)
+{
+	const struct store *s = ctx;
+	const struct member_key *k = key;
+	struct crier_endpoint ep;
+	uint16_t via;
+
+	return s->pages.note[slot_page(slot)].room == k->room && member_at(s, slot, &ep, &via) &&
+	       endpoint_equal(&ep, k->ep);
+}
+
+static uint64_t slot_hash(const void *ctx, uint32_t slot)
+{
+	const struct store *s = ctx;
+	struct crier_endpoint ep = {0};
+	uint16_t via;
+
+	member_at(s, slot, &ep, &via);
+	return key_hash(s, s->pages.note[slot_page(slot)].room, &ep);
+}
+
+static const struct index_ops member_ops = {.is = slot_is, .hash = slot_hash};
+
+int members_init(struct store *s)
+{
+	return index_init(&s->members, s->pages.total * CRIER_PAGE_SLOTS - 1, &member_ops, s);
+}
+
+uint32_t member_find(const struct store *s, uint32_t room, const struct crier_endpoint *ep)
+{
+	struct member_key key = {room, ep};
+
+	return index_find(&s->members, key_hash(s, room, ep), &key);
+}
+
+void member_prefetch(const struct store *s, uint32_t room, const struct crier_endpoint *ep)
+{
+	index_prefetch(&s->members, key_hash(s, room, ep));
+}
+
+/* ---- counts ---- */
+
+static void count(struct store *s, uint32_t room, uint32_t shard, bool family6, int32_t by)
+{
+	struct crier_room *row = room_row(s, room);
+	struct crier_shard *part = room_shard(s->t, room, shard);
+
+	if (family6) {
+		tbl_count(&row->members6, (uint32_t)by);
+		tbl_count(&part->members6, (uint32_t)by);
+		s->members6 += (uint64_t)(int64_t)by;
+	} else {
+		tbl_count(&row->members4, (uint32_t)by);
+		tbl_count(&part->members4, (uint32_t)by);
+		s->members4 += (uint64_t)(int64_t)by;
+	}
+}
+
+static void count_unreachable(struct store *s, uint32_t room, int32_t by)
+{
+	s->rooms[room].unreachable += (uint32_t)by;
+	s->unreachable += (uint64_t)(int64_t)by;
+}
+
+static uint32_t shard_members(const struct store *s, uint32_t room, uint32_t shard, bool family6)
+{
+	const struct crier_shard *part = room_shard(s->t, room, shard);
+
+	return family6 ? part->members6 : part->members4;
+}
+
+/* ---- join ---- */
+
+/*
+ * The shard with the fewest members, but a page begun is filled first: shards differ
+ * by a page at most, and a small room needs one page only.
+ */
+static uint32_t slot_pick(struct store *s, uint32_t room, bool family6)
+{
+	uint32_t shards = s->t->config->shards, least = 0, begun = 0, least_n = UINT32_MAX,
+		 begun_n = UINT32_MAX;
+
+	for (uint32_t k = 0; k < shards; k++) {
+		uint32_t i = (room + k) % shards; /* small rooms begin on different shards */
+		uint32_t n = shard_members(s, room, i, family6);
+
+		if (n < least_n)
+			least = i, least_n = n;
+		if (n < begun_n && page_list_hole(&s->pages, store_list(s, room, i, family6)))
+			begun = i, begun_n = n;
+	}
+	if (begun_n == UINT32_MAX || begun_n - least_n >= CRIER_PAGE_SLOTS) {
+		uint32_t page = page_list_grow(&s->pages, store_list(s, room, least, family6), room,
+					       room_row(s, room)->generation, least, family6);
+
+		if (page)
+			return page_list_hole(&s->pages, store_list(s, room, least, family6));
+	}
+	return begun_n == UINT32_MAX
+		       ? 0
+		       : page_list_hole(&s->pages, store_list(s, room, begun, family6));
+}
+
+static void note_joined(struct store *s, uint32_t slot)
+{
+	struct crier_info *info = &s->t->info[slot_page(slot)].member[slot_place(slot)];
+	uint32_t now = (uint32_t)time(NULL);
+
+	*info = (struct crier_info){.joined_s = now, .flags = CRIER_INFO_STATIC};
+	tbl_store(&s->t->seen[slot_page(slot)].seen_s[slot_place(slot)], now);
+}
+
+/* The one store that makes a member. */
+static void slot_fill(struct store *s, uint32_t slot, const struct crier_endpoint *ep, uint16_t via)
+{
+	uint32_t page = slot_page(slot), place = slot_place(slot);
+
+	if (page_is_v4(s->t, page)) {
+		tbl_store_release(&s->t->members4[page].member[place],
+				  member4_word(addr_v4(&ep->addr), ep->port, via));
+	} else {
+		struct crier_member6 *m = &page6_members(s->t, page)->member[place];
+
+		m->addr = ep->addr;
+		tbl_store_release(&m->word, member6_word(ep->port, via));
+	}
+}
+
+/* No slot, though fewer than allowed: deleted rooms still hold pages, or all are begun. */
+static int why_full(const struct store *s)
+{
+	return s->dying || !s->settled ? -EAGAIN : -ENOSPC;
+}
+
+int member_add(struct store *s, uint32_t room, const struct crier_endpoint *ep)
+{
+	bool family6 = !addr_is_v4(&ep->addr);
+	uint32_t limit = room_row(s, room)->limit, slot;
+	uint16_t via;
+
+	if (member_find(s, room, ep))
+		return -EEXIST;
+	if (limit && room_members(s, room) >= limit)
+		return -EDQUOT;
+	if ((family6 ? s->members6 : s->members4) >= s->most[family6])
+		return -ENOSPC;
+	if (room_lists(s, room) != 0)
+		return -ENOMEM;
+	slot = slot_pick(s, room, family6);
+	if (!slot)
+		return why_full(s);
+	via = s->ops.resolve(s->ops.arg, &ep->addr);
+	note_joined(s, slot);
+	slot_fill(s, slot, ep, via);
+	page_take(&s->pages, store_list(s, room, s->pages.note[slot_page(slot)].shard, family6),
+		  slot);
+	count(s, room, s->pages.note[slot_page(slot)].shard, family6, 1);
+	index_add(&s->members, key_hash(s, room, ep), slot);
+	if (!via)
+		count_unreachable(s, room, 1);
+	return via ? 0 : 1;
+}
+
+/* ---- leave ---- */
+
+static void page_free_later(void *arg, uint32_t page)
+{
+	struct store *s = arg;
+
+	page_release(&s->pages, page);
+}
+
+static void list_trim(struct store *s, struct page_list *l)
+{
+	while (page_list_trimmable(&s->pages, l)) {
+		uint32_t page = page_list_cut(&s->pages, l);
+
+		if (grace_defer_number(s->grace, page_free_later, s, page) != 0)
+			log_err("crierd: no memory; page %u stays taken until crierd is started "
+				"again",
+				page);
+	}
+}
+
+/* Page slots come first in grace, pages after them: a released page has none left. */
+static void limbo_end(void *arg, uint32_t slot)
+{
+	struct store *s = arg;
+	const struct page_note *note = &s->pages.note[slot_page(slot)];
+
+	if (note->state == PAGE_USED && s->rooms[note->room].phase == ROOM_LIVE)
+		page_limbo_end(&s->pages, store_list(s, note->room, note->shard, true), slot);
+}
+
+int member_remove(struct store *s, uint32_t room, const struct crier_endpoint *ep)
+{
+	uint32_t slot = member_find(s, room, ep);
+	const struct page_note *note = &s->pages.note[slot_page(slot)];
+	struct crier_endpoint was;
+	struct page_list *l;
+	uint16_t via;
+
+	if (!slot)
+		return -ENOENT;
+	member_at(s, slot, &was, &via);
+	index_remove(&s->members, key_hash(s, room, ep), slot);
+	tbl_store_release((__u64 *)slot_word(s, slot), 0);
+	l = store_list(s, room, note->shard, note->family6);
+	page_leave(&s->pages, l, slot);
+	count(s, room, note->shard, note->family6, -1);
+	if (!via)
+		count_unreachable(s, room, -1);
+	if (note->family6 && grace_defer_number(s->grace, limbo_end, s, slot) != 0)
+		log_err("crierd: no memory; slot %u stays taken until crierd is started again",
+			slot);
+	list_trim(s, l);
+	return 0;
+}
+
+/* ---- scans ---- */
+
+void member_wipe(struct store *s, uint32_t slot)
+{
+	uint32_t page = slot_page(slot), place = slot_place(slot);
+
+	tbl_store((__u64 *)slot_word(s, slot), 0);
+	memset(&s->t->info[page].member[place], 0, sizeof(struct crier_info));
+}
+
+void member_purge_page(struct store *s, uint32_t page)
+{
+	struct crier_page *row = &s->t->pages[page];
+
+	for (uint32_t i = 0; i < 4; i++) {
+		for (uint64_t left = row->occupied[i]; left; left &= left - 1) {
+			uint32_t slot =
+				page << CRIER_PAGE_SHIFT | i * 64 | (uint32_t)__builtin_ctzll(left);
+
+			index_remove(&s->members, slot_hash(s, slot), slot);
+			member_wipe(s, slot);
+		}
+		tbl_store(&row->occupied[i], 0);
+	}
+	tbl_store(&row->count, 0);
+}
+
+int member_adopt(struct store *s, uint32_t slot)
+{
+	const struct page_note *note = &s->pages.note[slot_page(slot)];
+	struct crier_endpoint ep;
+	uint16_t via;
+
+	member_at(s, slot, &ep, &via);
+	if (addr_is_v4(&ep.addr) == note->family6 || !ep.port || member_find(s, note->room, &ep))
+		return -EEXIST;
+	index_add(&s->members, key_hash(s, note->room, &ep), slot);
+	if (!via)
+		count_unreachable(s, note->room, 1);
+	return 0;
+}
+
+void member_set_via(struct store *s, uint32_t slot, uint16_t via)
+{
+	uint32_t room = s->pages.note[slot_page(slot)].room;
+	struct crier_endpoint ep;
+	uint16_t was;
+
+	if (!member_at(s, slot, &ep, &was) || was == via)
+		return;
+	if (page_is_v4(s->t, slot_page(slot)))
+		tbl_store_release((__u64 *)slot_word(s, slot),
+				  member4_word(addr_v4(&ep.addr), ep.port, via));
+	else
+		tbl_store_release((__u64 *)slot_word(s, slot), member6_word(ep.port, via));
+	count_unreachable(s, room, !via - !was);
+}
+
+/* ---- listing ---- */
+
+struct member_walk member_walk_start(const struct store *s, uint32_t room)
+{
+	return (struct member_walk){.room = room, .generation = room_row(s, room)->generation};
+}
+
+static const struct page_list *walk_list(const struct store *s, struct member_walk *w)
+{
+	const struct room *r = &s->rooms[w->room];
+
+	if (r->phase != ROOM_LIVE || !r->lists || room_row(s, w->room)->generation != w->generation)
+		return NULL;
+	for (; w->list < s->t->config->shards * 2; w->list++, w->position = w->place = 0)
+		if (w->position < r->lists[w->list].n)
+			return &r->lists[w->list];
+	return NULL;
+}
+
+uint32_t member_walk_next(const struct store *s, struct member_walk *w, struct crier_endpoint *ep,
+			  uint32_t most)
+{
+	const struct page_list *l;
+	uint32_t n = 0;
+	uint16_t via;
+
+	while (n < most && (l = walk_list(s, w))) {
+		uint32_t page = l->page[w->position];
+
+		while (n < most && w->place < CRIER_PAGE_SLOTS)
+			n += member_at(s, page << CRIER_PAGE_SHIFT | w->place++, &ep[n], &via);
+		if (w->place == CRIER_PAGE_SLOTS) {
+			w->position++;
+			w->place = 0;
+		}
+	}
+	return n;
+}

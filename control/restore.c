@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * POST /v1/restore: what GET /v1/save gave.  All lines are read and checked first; a
+ * bad one leaves everything as it was.
+ */
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/http.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/api.h"
+#include "control/body.h"
+#include "control/bulk.h"
+#include "control/crierd.h"
+#include "control/member.h"
+#include "control/settings.h"
+
+#define LINE_LISTENERS 1000
+
+struct run { /* listeners of one room, in a row */
+	char room[CRIER_NAME_LEN];
+	uint64_t n;
+	struct run *next;
+};
+
+struct room_line {
+	struct room_body body;
+	struct room_line *next;
+};
+
+struct restore {
+	struct job job; /* first */
+	bool merge, header, ended, parsed, checked;
+	uint64_t line;
+	struct room_line *rooms, **rooms_end, *check;
+	struct run *runs, **runs_end;
+	struct endpoints list;
+	bool has[CRIER_SET_N];
+	uint64_t value[CRIER_SET_N];
+	uint64_t rooms_made, listeners_made, settings_made;
+	struct crier_endpoint ep[LINE_LISTENERS];
+};
+
+__attribute__((format(printf, 3, 4))) static bool refuse(struct restore *r, int code,
+							 const char *fmt, ...)
+{
+	char text[BODY_ERR_LEN + 64];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	job_reply_json(&r->job, code,
+		       json_pack("{s:s, s:I, s:I, s:I}", "error", text, "rooms",
+				 (json_int_t)r->rooms_made, "listeners",
+				 (json_int_t)r->listeners_made, "settings",
+				 (json_int_t)r->settings_made));
+	return false;
+}
+
+/* ---- lines ---- */
+
+static int take_room(struct restore *r, const json_t *json, char *err)
+{
+	struct room_line *l = malloc(sizeof(*l));
+
+	if (!l)
+		return -ENOMEM;
+	if (body_room(json, &l->body, err) != 0) {
+		free(l);
+		return -EINVAL;
+	}
+	l->next = NULL;
+	*r->rooms_end = l;
+	r->rooms_end = &l->next;
+	return 0;
+}
+
+static int take_run(struct restore *r, const char *room, size_t n)
+{
+	struct run *run = calloc(1, sizeof(*run));
+
+	if (!run)
+		return -ENOMEM;
+	strcpy(run->room, room);
+	run->n = n;
+	*r->runs_end = run;
+	r->runs_end = &run->next;
+	for (size_t i = 0; i < n; i++)
+		if (endpoints_add(&r->list, &r->ep[i]) != 0)
+			return -ENOMEM;
+	return 0;
+}
+
+static int take_listeners(struct restore *r, const json_t *json, char *err)
+{
+	static const char *const keys[] = {"room", "add", NULL};
+	const char *room = json_string_value(json_object_get(json, "room"));
+	const json_t *add = json_object_get(json, "add");
+	size_t n = json_array_size(add);
+
+	if (body_keys(json, keys, err) != 0)
+		return -EINVAL;
+	if (!room || !room_name_valid(room, strlen(room)) || !json_is_array(add) ||
+	    n > LINE_LISTENERS) {
+		snprintf(err, BODY_ERR_LEN,
+			 "\"listeners\" is {\"room\": NAME, \"add\": [at most %d "
+			 "\"ADDRESS:PORT\"]}",
+			 LINE_LISTENERS);
+		return -EINVAL;
+	}
+	if (body_endpoints(add, r->ep, err) != 0)
+		return -EINVAL;
+	return take_run(r, room, n);
+}
+
+static int take_setting(struct restore *r, const json_t *json, char *err)
+{
+	static const char *const keys[] = {"key", "value", NULL};
+	const char *name = json_string_value(json_object_get(json, "key"));
+	const json_t *value = json_object_get(json, "value");
+	int key = name ? setting_find(name) : -1;
+	uint64_t v = (uint64_t)json_integer_value(value);
+
+	if (body_keys(json, keys, err) != 0)
+		return -EINVAL;
+	if (key < 0 || !json_is_integer(value) || json_integer_value(value) < 0 ||
+	    v < settings_info[key].least || v > settings_info[key].most) {
+		snprintf(err, BODY_ERR_LEN,
+			 "a setting is {\"key\": KEY, \"value\": NUMBER within "
+			 "its bounds}; see GET /v1/settings");
+		return -EINVAL;
+	}
+	r->has[key] = true;
+	r->value[key] = v;
+	return 0;
+}
+
+static int take_header(struct restore *r, const json_t *json, char *err)
+{
+	const char *what = json_string_value(json_object_get(json, "crier"));
+
+	if (!what || strcmp(what, "save") != 0) {
+		snprintf(err, BODY_ERR_LEN,
+			 "this is no crier save: its first line is "
+			 "{\"crier\":\"save\",...}");
+		return -EINVAL;
+	}
+	r->header = true;
+	return 0;
+}
+
+static int take_json(struct restore *r, const json_t *json, char *err)
+{
+	const json_t *value;
+
+	if (!r->header)
+		return take_header(r, json, err);
+	if (r->ended) {
+		snprintf(err, BODY_ERR_LEN, "there is more after the line {\"end\":true}");
+		return -EINVAL;
+	}
+	if ((value = json_object_get(json, "room")))
+		return take_room(r, value, err);
+	if ((value = json_object_get(json, "listeners")))
+		return take_listeners(r, value, err);
+	if ((value = json_object_get(json, "setting")))
+		return take_setting(r, value, err);
+	if (json_is_true(json_object_get(json, "end"))) {
+		r->ended = true;
+		return 0;
+	}
+	snprintf(err, BODY_ERR_LEN, "neither \"room\", \"listeners\", \"setting\" nor \"end\"");
+	return -EINVAL;
+}
+
+/* 1: go on; 0: the body has ended; -EINVAL, -ENOMEM. */
+static int line_take(struct restore *r, struct evbuffer *in, char *err)
+{
+	size_t len = 0;
+	char *line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF);
+	json_t *json;
+	int ret;
+
+	if (!line && evbuffer_get_length(in)) {
+		if (evbuffer_get_length(in) <= HTTP_BODY_SMALL)
+			evbuffer_add(in, "\n", 1); /* the last line may lack its end */
+		line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF);
+	}
+	if (!line && !evbuffer_get_length(in))
+		return 0;
+	r->line++;
+	if (!line || len > HTTP_BODY_SMALL) {
+		free(line);
+		snprintf(err, BODY_ERR_LEN, "longer than any line of a save");
+		return -EINVAL;
+	}
+	if (!len) {
+		free(line);
+		return 1;
+	}
+	json = body_object(line, len, err);
+	free(line);
+	ret = json ? take_json(r, json, err) : -EINVAL;
+	json_decref(json);
+	return ret ? ret : 1;
+}
+
+static bool step_read(struct restore *r, struct budget *budget)
+{
+	struct evbuffer *in = evhttp_request_get_input_buffer(r->job.call.req);
+	char err[BODY_ERR_LEN] = "";
+	int ret;
+
+	while ((ret = line_take(r, in, err)) > 0) {
+		budget->asked |= 15; /* a line may be 1,000 listeners */
+		if (budget_spent(budget))
+			return true;
+	}
+	if (ret == -ENOMEM)
+		return refuse(r, 500, "out of memory; nothing was restored");
+	if (ret < 0)
+		return refuse(r, 400, "line %" PRIu64 ": %s; nothing was restored", r->line, err);
+	if (!r->ended)
+		return refuse(r, 400,
+			      "the line {\"end\":true} is missing: is the save whole? "
+			      "Nothing was restored");
+	r->parsed = true;
+	r->check = r->rooms;
+	return true;
+}
+
+/* ---- applying ---- */
+
+static bool step_check(struct restore *r, struct budget *budget)
+{
+	const struct store *s = &r->job.call.d->store;
+
+	for (; r->check; r->check = r->check->next) {
+		const struct room_body *b = &r->check->body;
+		uint32_t room = room_find(s, b->name, strlen(b->name));
+
+		if (room && !r->merge)
+			return refuse(r, 409,
+				      "room %s exists; nothing was restored (?merge=1 "
+				      "adds to rooms that exist)",
+				      b->name);
+		if (room && room_row(s, room)->payload != b->spec.payload)
+			return refuse(r, 409,
+				      "room %s exists with another payload; nothing was "
+				      "restored",
+				      b->name);
+		if (budget_spent(budget))
+			return true;
+	}
+	r->checked = true;
+	return true;
+}
+
+/* Streams that a room has already are no error when merging. */
+static int merge_streams(struct crierd *d, uint32_t room, const struct room_body *b, char *err)
+{
+	for (uint32_t i = 0; i < b->streams; i++) {
+		uint32_t stream, other;
+		int ret = stream_add(&d->store, room, &b->stream[i], &stream, &other);
+
+		if (ret && ret != -EEXIST)
+			return api_stream_make(d, room, &b->stream[i], &stream, err, BODY_ERR_LEN);
+	}
+	return 0;
+}
+
+static int apply_room(struct restore *r, char *err)
+{
+	struct crierd *d = r->job.call.d;
+	struct room_line *l = r->rooms;
+	uint32_t room = room_find(&d->store, l->body.name, strlen(l->body.name));
+	int code;
+
+	if (room && r->merge)
+		code = merge_streams(d, room, &l->body, err);
+	else
+		code = api_room_make(d, &l->body, &room, err, BODY_ERR_LEN);
+	if (code)
+		return code;
+	r->rooms = l->next;
+	free(l);
+	r->rooms_made++;
+	return 0;
+}
+
+/* A slice of the first run; 0, or the status of the refusal. */
+static int apply_listeners(struct restore *r, char *err)
+{
+	struct crierd *d = r->job.call.d;
+	struct run *run = r->runs;
+	uint32_t room = room_find(&d->store, run->room, strlen(run->room));
+
+	if (!room) {
+		snprintf(err, BODY_ERR_LEN,
+			 "listeners of room %s, which neither exists nor is in "
+			 "the save",
+			 run->room);
+		return 409;
+	}
+	for (int i = 0; i < 64 && run->n; i++, run->n--) {
+		int ret = member_add(&d->store, room, endpoints_take(&r->list));
+
+		if (ret < 0 && ret != -EEXIST)
+			return api_listener_error(d, room, ret, err, BODY_ERR_LEN);
+		r->listeners_made += ret >= 0;
+	}
+	if (!run->n) {
+		r->runs = run->next;
+		free(run);
+	}
+	return 0;
+}
+
+static void apply_settings(struct restore *r)
+{
+	char err[BODY_ERR_LEN];
+
+	for (uint32_t key = 0; key < CRIER_SET_N; key++)
+		if (r->has[key])
+			r->settings_made += setting_put(r->job.call.d->tables, key, r->value[key],
+							err, sizeof(err)) == 0;
+}
+
+static bool step_apply(struct restore *r, struct budget *budget)
+{
+	char err[BODY_ERR_LEN] = "";
+	int code = 0;
+
+	while (!code && (r->rooms || r->runs)) {
+		code = r->rooms ? apply_room(r, err) : apply_listeners(r, err);
+		budget->asked |= 15;
+		if (!code && budget_spent(budget))
+			return true;
+	}
+	if (code)
+		return refuse(r, code,
+			      "%s; restored so far: %" PRIu64 " rooms, %" PRIu64 " listeners", err,
+			      r->rooms_made, r->listeners_made);
+	apply_settings(r);
+	job_reply_json(&r->job, 200,
+		       json_pack("{s:I, s:I, s:I}", "rooms", (json_int_t)r->rooms_made, "listeners",
+				 (json_int_t)r->listeners_made, "settings",
+				 (json_int_t)r->settings_made));
+	return false;
+}
+
+static bool restore_step(struct job *job, struct budget *budget)
+{
+	struct restore *r = (struct restore *)job;
+
+	if (!r->parsed)
+		return step_read(r, budget);
+	return r->checked ? step_apply(r, budget) : step_check(r, budget);
+}
+
+static void restore_end(struct job *job)
+{
+	struct restore *r = (struct restore *)job;
+
+	while (r->rooms) {
+		struct room_line *l = r->rooms;
+
+		r->rooms = l->next;
+		free(l);
+	}
+	while (r->runs) {
+		struct run *run = r->runs;
+
+		r->runs = run->next;
+		free(run);
+	}
+	endpoints_free(&r->list);
+	free(r);
+}
+
+void api_restore(struct call *call)
+{
+	static const struct job_ops ops = {restore_step, restore_end};
+	struct restore *r = calloc(1, sizeof(*r));
+
+	if (!r) {
+		http_reply_error(call, 500, "out of memory");
+		return;
+	}
+	r->merge = http_query_flag(call, "merge");
+	r->rooms_end = &r->rooms;
+	r->runs_end = &r->runs;
+	job_start(&r->job, call, &ops);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "control/setup.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "control/api.h"
+#include "control/body.h"
+#include "control/crier0.h"
+#include "control/member.h"
+#include "control/nexthop.h"
+#include "control/ports.h"
+#include "control/settings.h"
+#include "xdp/log.h"
+
+#define LISTENERS 1048576U
+#define LISTENERS6 65536U
+#define SPARE_PAGES_LEAST 256U
+
+/* ---- sizes ---- */
+
+/*
+ * A page serves one room only, so many small rooms fill pages before they fill slots:
+ * an eighth more pages, at least enough for some hundred small rooms.
+ */
+static uint32_t with_spare(uint32_t listeners, uint32_t part)
+{
+	uint32_t pages = (listeners + CRIER_PAGE_SLOTS - 1) / CRIER_PAGE_SLOTS;
+	uint32_t spare = pages / part;
+
+	if (spare < SPARE_PAGES_LEAST)
+		spare = SPARE_PAGES_LEAST;
+	return (pages + spare) * CRIER_PAGE_SLOTS;
+}
+
+struct tables_size setup_size(struct crierd *d, const struct config *c, const struct options *o)
+{
+	uint32_t n4 = o->listeners ? o->listeners : c->capacity.listeners;
+	uint32_t n6 = o->listeners6 ? o->listeners6 : c->capacity.listeners6;
+	struct tables_size size = {
+		.rooms = c->capacity.rooms,
+		.streams = c->capacity.streams,
+		.workers = c->capacity.workers,
+	};
+
+	d->listeners4 = n4 ? n4 : LISTENERS;
+	d->listeners6 = n6 ? n6 : LISTENERS6;
+	size.members4 = with_spare(d->listeners4, 16);
+	size.members6 = with_spare(d->listeners6, 16);
+	return size;
+}
+
+/* ---- the config row ---- */
+
+void setup_config_row(struct crierd *d, const struct config *c, bool fresh)
+{
+	struct crier_config *row = d->tables->config;
+	uint16_t port = ntohs(row->media_port);
+	char err[256];
+
+	memset(row->node, 0, sizeof(row->node));
+	strncpy(row->node, c->node ? c->node : "", sizeof(row->node) - 1);
+	if (!fresh && port != c->media_port)
+		log_info("crierd: the media port changes from %u to %u", port, c->media_port);
+	row->media_port = htons(c->media_port);
+	row->crierd_pid = (uint32_t)getpid();
+	row->crierd_started_ns = d->started_ns;
+	for (uint32_t key = 0; key < CRIER_SET_N; key++)
+		if (c->settings.value[key] &&
+		    setting_put(d->tables, key, *c->settings.value[key], err, sizeof(err)) != 0)
+			crierd_warn(d, "%s", err);
+}
+
+/* ---- interfaces ---- */
+
+static int port_add(struct crierd *d, const char *name, enum port_want want)
+{
+	char err[PORTS_ERR_LEN];
+	int ret = ports_add(d->ports, name, want, 0, err);
+
+	if (ret < 0)
+		log_err("crierd: %s", err);
+	return ret < 0 ? ret : 0;
+}
+
+int setup_ports(struct crierd *d, const struct config *c, const struct options *o)
+{
+	char err[PORTS_ERR_LEN], name[CRIER_IFNAME_LEN];
+	enum port_want want;
+	int ret = 0;
+
+	for (uint32_t i = 0; i < c->interfaces_count && !ret; i++)
+		ret = port_add(d, c->interfaces[i].name, c->interfaces[i].mode);
+	for (uint32_t i = 0; i < o->interfaces && !ret; i++) {
+		ret = ports_parse(o->interface[i], name, &want, err);
+		if (ret)
+			log_err("crierd: --interface %s: %s", o->interface[i], err);
+		else
+			ret = port_add(d, name, want);
+	}
+	return ret;
+}
+
+void setup_crier0(struct crierd *d, const struct config *c)
+{
+	char err[PORTS_ERR_LEN > CRIER0_ERR_LEN ? PORTS_ERR_LEN : CRIER0_ERR_LEN];
+	struct crier0 c0;
+	int port = -1;
+
+	if (!c->crier0.enable)
+		return;
+	if (crier0_parse(&c0, c->crier0.address, c->crier0.address6, err) == 0 &&
+	    crier0_up(&c0, err) == 0)
+		port = ports_add(d->ports, CRIER0_ENGINE, PORT_AUTO, CRIER_PORT_LOCAL, err);
+	if (port < 0) {
+		crierd_warn(d, "no crier0 for local programs: %s", err);
+		return;
+	}
+	nexthop_set_local(d->nexthop, (uint32_t)port, c0.has4 ? &c0.engine4 : NULL,
+			  c0.has4 ? &c0.host4 : NULL, c0.has6 ? &c0.engine6 : NULL,
+			  c0.has6 ? &c0.host6 : NULL);
+	if (c0.has4)
+		ports_add_local(d->ports, &c0.engine4, c0.engine_ifindex);
+	if (c0.has6)
+		ports_add_local(d->ports, &c0.engine6, c0.engine_ifindex);
+}
+
+/* ---- rooms ---- */
+
+/* The same checks as the API's: the room goes through its JSON form. */
+static json_t *room_json(const struct config_room *r)
+{
+	static const char *const engines[] = {"auto", "bypass", "kernel", "none"};
+	json_t *streams = json_array();
+
+	for (uint32_t i = 0; i < r->streams_count; i++) {
+		const struct config_stream *s = &r->streams[i];
+		json_t *json = json_pack("{s:i, s:s}", "port", (int)s->port, "from", s->from);
+
+		if (s->ssrc)
+			json_object_set_new(json, "ssrc", json_integer(*s->ssrc));
+		if (s->pt)
+			json_object_set_new(json, "pt", json_integer(*s->pt));
+		json_array_append_new(streams, json);
+	}
+	return json_pack("{s:s, s:s, s:s, s:I, s:o}", "name", r->name, "payload",
+			 body_payload_name(r->payload), "engine", engines[r->engine], "limit",
+			 (json_int_t)r->limit, "streams", streams);
+}
+
+static uint32_t room_setup(struct crierd *d, const struct config_room *r, char *err, size_t size)
+{
+	struct room_body *body = malloc(sizeof(*body));
+	json_t *json = room_json(r);
+	uint32_t room = 0;
+
+	if (!body || !json)
+		snprintf(err, size, "out of memory");
+	else if (body_room(json, body, err) == 0 && api_room_make(d, body, &room, err, size) != 0)
+		room = 0;
+	json_decref(json);
+	free(body);
+	return room;
+}
+
+static void listeners_setup(struct crierd *d, uint32_t room, const struct config_room *r)
+{
+	char err[BODY_ERR_LEN];
+
+	for (uint32_t i = 0; i < r->listeners_count; i++) {
+		struct crier_endpoint ep;
+		int ret = member_parse(r->listeners[i], strlen(r->listeners[i]), &ep);
+
+		if (!ret)
+			ret = member_add(&d->store, room, &ep);
+		if (ret >= 0 || ret == -EEXIST)
+			continue;
+		api_listener_error(d, room, ret, err, sizeof(err));
+		crierd_warn(d, "listener %s of room %s: %s", r->listeners[i], r->name, err);
+	}
+}
+
+void setup_rooms(struct crierd *d, const struct config *c)
+{
+	for (uint32_t i = 0; i < c->rooms_count; i++) {
+		const struct config_room *r = &c->rooms[i];
+		uint32_t room = room_find(&d->store, r->name, strlen(r->name));
+		char err[BODY_ERR_LEN] = "";
+
+		if (!room)
+			room = room_setup(d, r, err, sizeof(err));
+		if (room)
+			listeners_setup(d, room, r);
+		else
+			crierd_warn(d, "room %s of the configuration: %s", r->name, err);
+	}
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the configuration says, put into effect. */
+#ifndef CRIER_CONTROL_SETUP_H
+#define CRIER_CONTROL_SETUP_H
+
+#include "control/config.h"
+#include "control/crierd.h"
+#include "control/options.h"
+#include "xdp/tables.h"
+
+/* Sizes of the tables; d->listeners4 and listeners6 get what is to be admitted. */
+struct tables_size setup_size(struct crierd *d, const struct config *c, const struct options *o);
+
+/* The config row: node, media port, settings; fresh tables and old ones alike. */
+void setup_config_row(struct crierd *d, const struct config *c, bool fresh);
+
+/* Interfaces of command line and file.  0 or -errno, logged. */
+int setup_ports(struct crierd *d, const struct config *c, const struct options *o);
+
+/* crier0 up and known to ports and next hops; a failure is a warning. */
+void setup_crier0(struct crierd *d, const struct config *c);
+
+/* Rooms of the file that are not there yet, with their streams and listeners. */
+void setup_rooms(struct crierd *d, const struct config *c);
+
+#endif

@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The store against a simple model: random joins, leaves, rooms, streams, graces and
+ * restarts, with all invariants checked as it goes; and the placing of members.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/member.h"
+#include "world.h"
+
+#define ROOMS 6
+#define PEOPLE 1200 /* of each family, who may be anywhere */
+
+struct model {
+	struct world w;
+	uint32_t room[ROOMS]; /* 0: not there */
+	bool in[ROOMS][2 * PEOPLE];
+	bool stream[ROOMS];
+	uint32_t seed;
+};
+
+static uint32_t chance(struct model *m, uint32_t n)
+{
+	m->seed = m->seed * 1664525 + 1013904223;
+	return (uint32_t)((uint64_t)m->seed * n >> 32);
+}
+
+static struct crier_endpoint who(uint32_t n)
+{
+	return n < PEOPLE ? world_ep4(n) : world_ep6(n - PEOPLE);
+}
+
+static void join(struct model *m, uint32_t r, uint32_t n)
+{
+	struct crier_endpoint ep = who(n);
+	int ret;
+
+	m->w.via = (uint16_t)chance(m, 4);
+	ret = member_add(&m->w.d.store, m->room[r], &ep);
+	if (m->in[r][n]) {
+		assert_int_equal(ret, -EEXIST);
+	} else if (ret >= 0) {
+		assert_int_equal(ret, m->w.via ? 0 : 1);
+		m->in[r][n] = true;
+	} else {
+		assert_true(ret == -ENOSPC || ret == -EAGAIN);
+	}
+}
+
+static void leave(struct model *m, uint32_t r, uint32_t n)
+{
+	struct crier_endpoint ep = who(n);
+
+	assert_int_equal(member_remove(&m->w.d.store, m->room[r], &ep), m->in[r][n] ? 0 : -ENOENT);
+	m->in[r][n] = false;
+}
+
+static void open_room(struct model *m, uint32_t r)
+{
+	struct room_spec spec = {.wanted = ROOM_WANTED_AUTO};
+	char name[16];
+	int ret;
+
+	snprintf(name, sizeof(name), "room-%u", r);
+	spec.name = name;
+	ret = room_create(&m->w.d.store, &spec, &m->room[r]);
+	if (ret)
+		m->room[r] = 0;
+	assert_true(ret == 0 || ret == -EAGAIN);
+	memset(m->in[r], 0, sizeof(m->in[r]));
+	m->stream[r] = false;
+}
+
+static void close_room(struct model *m, uint32_t r)
+{
+	assert_int_equal(room_delete(&m->w.d.store, m->room[r]), 0);
+	m->room[r] = 0;
+}
+
+static void toggle_stream(struct model *m, uint32_t r)
+{
+	struct stream_spec spec = {
+		.port = (uint16_t)(6000 + r), .flags = CRIER_STREAM_FROM, .from = world_ep4(r)};
+	uint32_t stream, other;
+	int ret;
+
+	if (m->stream[r]) {
+		assert_int_equal(stream_remove_port(&m->w.d.store, m->room[r], spec.port, NULL), 1);
+		m->stream[r] = false;
+		return;
+	}
+	ret = stream_add(&m->w.d.store, m->room[r], &spec, &stream, &other);
+	assert_true(ret == 0 || ret == -EAGAIN);
+	m->stream[r] = ret == 0;
+}
+
+/* As after kill -9: a crierd that knows nothing but the tables. */
+static void restart(struct model *m)
+{
+	world_close(&m->w);
+	world_open(&m->w, false);
+	for (uint32_t r = 0; r < ROOMS; r++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "room-%u", r);
+		assert_int_equal(room_find(&m->w.d.store, name, strlen(name)), m->room[r]);
+	}
+	world_check(&m->w);
+	if (chance(m, 2))
+		world_settle(&m->w);
+}
+
+static void compare(struct model *m)
+{
+	world_check(&m->w);
+	for (uint32_t r = 0; r < ROOMS; r++)
+		for (uint32_t n = 0; m->room[r] && n < 2 * PEOPLE; n++) {
+			struct crier_endpoint ep = who(n);
+
+			assert_int_equal(member_find(&m->w.d.store, m->room[r], &ep) != 0,
+					 m->in[r][n]);
+		}
+}
+
+static void act(struct model *m)
+{
+	uint32_t r = chance(m, ROOMS), what = chance(m, 1000);
+
+	if (!m->room[r]) {
+		open_room(m, r);
+	} else if (what < 2) {
+		close_room(m, r);
+	} else if (what < 10) {
+		toggle_stream(m, r);
+	} else if (what < 12) {
+		restart(m);
+	} else if (what < 20) {
+		world_settle(&m->w);
+	} else if (what < 60) { /* a crowd comes or goes */
+		uint32_t from = chance(m, 2 * PEOPLE), n = chance(m, 600);
+		bool in = chance(m, 2);
+
+		for (uint32_t i = from; i < from + n && i < 2 * PEOPLE; i++)
+			in ? join(m, r, i) : leave(m, r, i);
+	} else if (chance(m, 5) < 3) {
+		join(m, r, chance(m, 2 * PEOPLE));
+	} else {
+		leave(m, r, chance(m, 2 * PEOPLE));
+	}
+}
+
+static void churn(uint32_t seed, uint32_t shards)
+{
+	struct tables_size size = world_size(24 * 256, 24 * 256);
+	struct model *m = calloc(1, sizeof(*m));
+
+	m->seed = seed;
+	world_tables(&m->w, &size);
+	m->w.tables.config->shards = shards;
+	world_open(&m->w, true);
+	for (int i = 0; i < 6000; i++) {
+		act(m);
+		if (i % 50 == 0)
+			compare(m);
+	}
+	world_settle(&m->w);
+	compare(m);
+	for (uint32_t r = 0; r < ROOMS; r++)
+		if (m->room[r])
+			close_room(m, r);
+	world_settle(&m->w);
+	world_check(&m->w);
+	assert_int_equal(m->w.d.store.pages.free_n[0], 24);
+	assert_int_equal(m->w.d.store.pages.free_n[1], 24);
+	assert_int_equal(m->w.d.store.members.used, 0);
+	world_close(&m->w);
+	world_free(&m->w);
+	free(m);
+}
+
+static void test_churn_one_shard(void **state)
+{
+	(void)state;
+	churn(1, 1);
+	churn(2, 1);
+}
+
+static void test_churn_shards(void **state)
+{
+	(void)state;
+	churn(3, 4);
+	churn(4, 3);
+}
+
+/* ---- placing ---- */
+
+static struct world world;
+
+static int setup(void **state)
+{
+	struct tables_size size = world_size(16 * 256, 16 * 256);
+
+	(void)state;
+	world_tables(&world, &size);
+	world_open(&world, true);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	world_close(&world);
+	world_free(&world);
+	return 0;
+}
+
+static void add_many(uint32_t room, uint32_t from, uint32_t to)
+{
+	for (uint32_t i = from; i < to; i++) {
+		struct crier_endpoint ep = world_ep4(i);
+
+		assert_int_equal(member_add(&world.d.store, room, &ep), 0);
+	}
+}
+
+static void remove_many(uint32_t room, uint32_t from, uint32_t to)
+{
+	for (uint32_t i = from; i < to; i++) {
+		struct crier_endpoint ep = world_ep4(i);
+
+		assert_int_equal(member_remove(&world.d.store, room, &ep), 0);
+	}
+}
+
+static uint32_t slot_of(uint32_t room, struct crier_endpoint ep)
+{
+	return member_find(&world.d.store, room, &ep);
+}
+
+static void test_join_fills_lowest_hole(void **state)
+{
+	uint32_t room = world_room(&world, "r"), slot2, slot1;
+	struct crier_endpoint ep = world_ep4(9999);
+
+	(void)state;
+	add_many(room, 0, 1024); /* four pages */
+	slot2 = slot_of(room, world_ep4(700));
+	slot1 = slot_of(room, world_ep4(300));
+	remove_many(room, 700, 701);
+	remove_many(room, 300, 301);
+	assert_int_equal(member_add(&world.d.store, room, &ep), 0);
+	assert_int_equal(slot_of(room, ep), slot1);
+	ep = world_ep4(9998);
+	assert_int_equal(member_add(&world.d.store, room, &ep), 0);
+	assert_int_equal(slot_of(room, ep), slot2);
+	world_check(&world);
+}
+
+static void test_tail_is_trimmed_after_grace(void **state)
+{
+	uint32_t room = world_room(&world, "r"), free_before;
+
+	(void)state;
+	add_many(room, 0, 1024);
+	free_before = pages_available(&world.d.store.pages, false);
+	assert_int_equal(free_before, 12);
+	remove_many(room, 0, 256); /* empty, but not the tail: it stays */
+	world_settle(&world);
+	assert_int_equal(pages_available(&world.d.store.pages, false), 12);
+	remove_many(room, 512, 1024);
+	assert_int_equal(pages_available(&world.d.store.pages, false), 12); /* not before grace */
+	world_check(&world);
+	world_settle(&world);
+	assert_int_equal(pages_available(&world.d.store.pages, false), 13); /* one is kept */
+	remove_many(room, 256, 512);
+	world_settle(&world);
+	assert_int_equal(pages_available(&world.d.store.pages, false), 15);
+	world_check(&world);
+}
+
+static void test_v6_slot_waits_for_grace(void **state)
+{
+	struct crier_endpoint a = world_ep6(1), b = world_ep6(2), c = world_ep6(3);
+	uint32_t room = world_room(&world, "r"), slot;
+
+	(void)state;
+	assert_int_equal(member_add(&world.d.store, room, &a), 0);
+	slot = slot_of(room, a);
+	assert_int_equal(member_remove(&world.d.store, room, &a), 0);
+	assert_int_equal(member_add(&world.d.store, room, &b), 0);
+	assert_int_not_equal(slot_of(room, b), slot);
+	world_settle(&world);
+	assert_int_equal(member_add(&world.d.store, room, &c), 0);
+	assert_int_equal(slot_of(room, c), slot);
+	world_check(&world);
+}
+
+static void test_v4_slot_is_free_at_once(void **state)
+{
+	uint32_t room = world_room(&world, "r"), slot;
+
+	(void)state;
+	add_many(room, 0, 1);
+	slot = slot_of(room, world_ep4(0));
+	remove_many(room, 0, 1);
+	add_many(room, 5, 6);
+	assert_int_equal(slot_of(room, world_ep4(5)), slot);
+}
+
+static void test_full_says_so(void **state)
+{
+	struct crier_endpoint ep = world_ep4(100000);
+	uint32_t room = world_room(&world, "r");
+
+	(void)state;
+	add_many(room, 0, 16 * 256);
+	assert_int_equal(member_add(&world.d.store, room, &ep), -ENOSPC);
+	ep = world_ep6(1);
+	assert_int_equal(member_add(&world.d.store, room, &ep), 0);
+	world.d.store.most[1] = 1;
+	ep = world_ep6(2);
+	assert_int_equal(member_add(&world.d.store, room, &ep), -ENOSPC);
+	world_check(&world);
+}
+
+static void test_limit_of_room(void **state)
+{
+	struct room_spec spec = {.name = "small", .wanted = ROOM_WANTED_AUTO, .limit = 2};
+	struct crier_endpoint ep = world_ep4(3);
+	uint32_t room;
+
+	(void)state;
+	assert_int_equal(room_create(&world.d.store, &spec, &room), 0);
+	add_many(room, 0, 2);
+	assert_int_equal(member_add(&world.d.store, room, &ep), -EDQUOT);
+}
+
+static void test_deleted_room_waits_for_grace(void **state)
+{
+	uint32_t room = world_room(&world, "r"), again, page;
+
+	(void)state;
+	add_many(room, 0, 300);
+	page = *page_list_head(&world.tables, room, 0, false);
+	assert_int_equal(room_delete(&world.d.store, room), 0);
+	assert_int_equal(world.tables.rooms[room].generation, 0);
+	assert_int_equal(*page_list_head(&world.tables, room, 0, false), 0);
+	again = world_room(&world, "r");
+	assert_int_not_equal(again, room);
+	add_many(again, 0, 300);
+	assert_int_not_equal(*page_list_head(&world.tables, again, 0, false), page);
+	world_check(&world);
+	world_settle(&world);
+	world_check(&world);
+	assert_int_equal(world.tables.pages[page].owner, 0);
+}
+
+static void test_shards_are_even(void **state)
+{
+	uint32_t room, least = UINT32_MAX, most = 0;
+
+	(void)state;
+	world.tables.config->shards = 3;
+	room = world_room(&world, "r");
+	add_many(room, 0, 2500);
+	for (uint32_t i = 0; i < 3; i++) {
+		uint32_t n = room_shard(&world.tables, room, i)->members4;
+
+		least = n < least ? n : least;
+		most = n > most ? n : most;
+	}
+	assert_true(most - least <= 256);
+	world_check(&world);
+}
+
+static void test_via_changes_in_place(void **state)
+{
+	struct crier_endpoint ep = world_ep4(0), ep6 = world_ep6(0);
+	uint32_t room = world_room(&world, "r"), slot;
+	uint16_t via;
+
+	(void)state;
+	world.via = 0;
+	assert_int_equal(member_add(&world.d.store, room, &ep), 1);
+	assert_int_equal(member_add(&world.d.store, room, &ep6), 1);
+	assert_int_equal(world.d.store.unreachable, 2);
+	slot = slot_of(room, ep);
+	member_set_via(&world.d.store, slot, 7);
+	assert_true(member_at(&world.d.store, slot, &ep, &via));
+	assert_int_equal(via, 7);
+	assert_int_equal(slot_of(room, world_ep4(0)), slot);
+	slot = slot_of(room, ep6);
+	member_set_via(&world.d.store, slot, 9);
+	assert_true(member_at(&world.d.store, slot, &ep, &via));
+	assert_int_equal(via, 9);
+	assert_int_equal(world.d.store.unreachable, 0);
+	world_check(&world);
+}
+
+/* ---- streams ---- */
+
+static struct stream_spec spec_of(uint16_t port, uint32_t ssrc)
+{
+	return (struct stream_spec){.port = port, .flags = CRIER_STREAM_SSRC, .ssrc = ssrc};
+}
+
+static void test_port_belongs_to_one_room(void **state)
+{
+	uint32_t a = world_room(&world, "a"), b = world_room(&world, "b"), stream, other;
+	struct stream_spec spec = spec_of(5004, 1), media = spec_of(3478, 1);
+
+	(void)state;
+	assert_int_equal(stream_add(&world.d.store, a, &spec, &stream, &other), 0);
+	assert_int_equal(stream_add(&world.d.store, a, &spec, &stream, &other), -EEXIST);
+	assert_int_equal(stream_add(&world.d.store, b, &spec, &stream, &other), -EADDRINUSE);
+	assert_int_equal(other, a);
+	assert_int_equal(stream_add(&world.d.store, a, &media, &stream, &other), -EADDRINUSE);
+	for (uint32_t i = 2; i <= CRIER_PORT_STREAMS; i++) {
+		spec = spec_of(5004, i);
+		assert_int_equal(stream_add(&world.d.store, a, &spec, &stream, &other), 0);
+	}
+	spec = spec_of(5004, 99);
+	assert_int_equal(stream_add(&world.d.store, a, &spec, &stream, &other), -EMLINK);
+	world_check(&world);
+	assert_int_equal(stream_remove_port(&world.d.store, a, 5004, &(uint32_t){3}), 1);
+	world_check(&world);
+	assert_int_equal(stream_remove_port(&world.d.store, a, 5004, NULL), 7);
+	spec = spec_of(5004, 1);
+	assert_int_equal(stream_add(&world.d.store, b, &spec, &stream, &other), 0);
+	world_check(&world);
+}
+
+static void test_names(void **state)
+{
+	static const struct {
+		const char *name;
+		bool good;
+	} names[] = {{"a", true},    {"A-z_0.9", true}, {"", false},
+		     {".", false},   {"..", false},	{"...", true},
+		     {"a b", false}, {"a/b", false},	{"\xc3\xa9", false}};
+	char longest[65];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_int_equal(room_name_valid(names[i].name, strlen(names[i].name)),
+				 names[i].good);
+	memset(longest, 'x', sizeof(longest));
+	assert_true(room_name_valid(longest, 63));
+	assert_false(room_name_valid(longest, 64));
+}
+
+static void test_rooms_run_out(void **state)
+{
+	struct room_spec spec = {.name = "one-more", .wanted = ROOM_WANTED_AUTO};
+	uint32_t room, first = 0;
+	char name[16];
+
+	(void)state;
+	for (int i = 0; i < 64; i++) {
+		snprintf(name, sizeof(name), "r%d", i);
+		room = world_room(&world, name);
+		first = first ? first : room;
+	}
+	assert_int_equal(room_create(&world.d.store, &spec, &room), -ENOSPC);
+	assert_int_equal(room_delete(&world.d.store, first), 0);
+	assert_int_equal(room_create(&world.d.store, &spec, &room), -EAGAIN);
+	world_settle(&world);
+	assert_int_equal(room_create(&world.d.store, &spec, &room), 0);
+	world_check(&world);
+}
+
+/* Who stays is met once by a walk, whatever comes and goes between its steps. */
+static void test_walk_while_churning(void **state)
+{
+	uint32_t room = world_room(&world, "r"), n, met[2000] = {0};
+	struct crier_endpoint ep[7];
+	struct member_walk walk;
+
+	(void)state;
+	add_many(room, 0, 2000);
+	walk = member_walk_start(&world.d.store, room);
+	for (uint32_t turn = 0; (n = member_walk_next(&world.d.store, &walk, ep, 7)); turn++) {
+		for (uint32_t i = 0; i < n; i++) {
+			uint32_t k = ntohl(addr_v4(&ep[i].addr)) - 0x0a000001;
+
+			k = k * 50000 + ntohs(ep[i].port) - 10000;
+			if (k < 2000)
+				met[k]++;
+		}
+		if (turn % 2)
+			remove_many(room, 1000 + turn, 1001 + turn);
+		else
+			add_many(room, 5000 + turn, 5001 + turn);
+	}
+	for (uint32_t i = 0; i < 1000; i++)
+		assert_int_equal(met[i], 1);
+}
+
+int main(void)
+{
+#define world_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_churn_one_shard),
+		cmocka_unit_test(test_churn_shards),
+		cmocka_unit_test(test_names),
+		world_test(test_join_fills_lowest_hole),
+		world_test(test_tail_is_trimmed_after_grace),
+		world_test(test_v6_slot_waits_for_grace),
+		world_test(test_v4_slot_is_free_at_once),
+		world_test(test_full_says_so),
+		world_test(test_limit_of_room),
+		world_test(test_deleted_room_waits_for_grace),
+		world_test(test_shards_are_even),
+		world_test(test_via_changes_in_place),
+		world_test(test_port_belongs_to_one_room),
+		world_test(test_rooms_run_out),
+		world_test(test_walk_while_churning),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
