@@ -36,7 +36,7 @@ static int link_get(const char *path, struct bpf_link_info *info)
 	if (fd < 0)
 		return fd;
 	memset(info, 0, sizeof(*info));
-	ret = bpf_obj_get_info_by_fd(fd, info, &len);
+	ret = bpf_fd_is(fd, "bpf-link") ? bpf_obj_get_info_by_fd(fd, info, &len) : -EINVAL;
 	if (!ret && info->type == BPF_LINK_TYPE_XDP)
 		return fd;
 	close(fd);
@@ -273,6 +273,8 @@ int loader_attach(struct loader *l, const char *ifname, uint32_t port, enum load
 		id = prog_on(ifindex, &other);
 		ret = id ? foreign_prog(ifname, id, err)
 			 : link_make(l, ifname, ifindex, mode, path, out, err);
+		if (ret)
+			bpf_map_delete_elem(tables_map_fd(l->tables, "port_numbers"), &ifindex);
 	}
 	if (ret)
 		return ret;
@@ -354,15 +356,11 @@ static bool is_table(const char *name)
 
 static bool is_map(const char *path)
 {
-	struct bpf_map_info info = {0};
-	uint32_t len = sizeof(info);
 	int fd = bpf_obj_get(path);
-	bool map;
+	bool map = fd >= 0 && bpf_fd_is(fd, "bpf-map");
 
-	if (fd < 0)
-		return false;
-	map = !bpf_obj_get_info_by_fd(fd, &info, &len) && info.type;
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 	return map;
 }
 

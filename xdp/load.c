@@ -261,6 +261,11 @@ int loader_grace(struct loader *l)
 	return bpf_map_update_elem(l->grace_map, &key, &l->grace_inner, BPF_ANY);
 }
 
+int loader_prog_fd(const struct loader *l)
+{
+	return l->prog_fd;
+}
+
 int loader_capture_fd(const struct loader *l)
 {
 	return tables_map_fd(l->tables, "capture");

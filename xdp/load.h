@@ -81,6 +81,9 @@ int loader_each_link(struct loader *l, void (*fn)(void *arg, const char *ifname,
  */
 int loader_grace(struct loader *l);
 
+/* The loaded program, for BPF_PROG_TEST_RUN; owned by l. */
+int loader_prog_fd(const struct loader *l);
+
 /* The ring buffer "capture" for ring_buffer__new(); owned by l. */
 int loader_capture_fd(const struct loader *l);
 

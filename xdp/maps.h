@@ -56,6 +56,12 @@ bool config_sane(const struct crier_config *c);
 /* 0 or -ENAMETOOLONG. */
 int pin_path(char path[PIN_PATH_LEN], const char *dir, const char *name);
 
+/*
+ * Is this descriptor a "bpf-map", "bpf-prog", "bpf-link"?  What the kernel tells about
+ * one of them can be read as if it were another.
+ */
+bool bpf_fd_is(int fd, const char *kind);
+
 /* 0 if dir is a directory on a bpffs. */
 int pin_dir_check(const char *dir, char err[TABLES_ERR_LEN]);
 

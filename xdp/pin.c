@@ -26,6 +26,22 @@ int pin_path(char path[PIN_PATH_LEN], const char *dir, const char *name)
 	return n < 0 || n >= PIN_PATH_LEN ? -ENAMETOOLONG : 0;
 }
 
+bool bpf_fd_is(int fd, const char *kind)
+{
+	char path[32], name[64], *at;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, name, sizeof(name) - 1);
+	if (n < 0)
+		return true; /* no /proc: believe the caller */
+	name[n] = '\0';
+	at = strstr(name, "bpf_"); /* links are "bpf_link" in most versions */
+	if (at)
+		at[3] = '-';
+	return strstr(name, kind);
+}
+
 /* A BPF call failed for want of rights, or otherwise. */
 static int bpf_error(int ret, const char *doing, const char *what, char err[TABLES_ERR_LEN])
 {
@@ -230,10 +246,12 @@ static int pin_get(const char *pin_dir, const char *name, int *fd, struct bpf_ma
 		return ret;
 	}
 	memset(info, 0, sizeof(*info));
-	/* A pinned program or link answers with another struct, and another length. */
-	ret = bpf_obj_get_info_by_fd(*fd, info, &len);
+	ret = bpf_fd_is(*fd, "bpf-map") ? bpf_obj_get_info_by_fd(*fd, info, &len) : -EPROTO;
 	if (ret) {
-		bpf_error(ret, "read about", path, err);
+		if (ret == -EPROTO)
+			err_say(err, "%s is not a map of crier's: give another --pin-dir", path);
+		else
+			bpf_error(ret, "read about", path, err);
 		close(*fd);
 		*fd = -1;
 	}
