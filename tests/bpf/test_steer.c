@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The XDP program by BPF_PROG_TEST_RUN: the packets of packets.h, and many mutations
+ * of them, must get the verdict that the native code gives, and move the same
+ * counters.
+ */
+#include "sandbox.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <linux/if_ether.h>
+#include <linux/if_xdp.h>
+#include <net/if.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "load.h"
+#include "packets.h"
+#include "steer.h"
+
+#define MUTATIONS 60000
+#define PORT 5
+
+static struct loader *loader;
+static struct tables world;
+static int prog_fd;
+static int sock = -1; /* where accepted packets go */
+
+/* The counters of all CPUs, and the sum of a stream's. */
+struct counts {
+	uint64_t c[CRIER_XDP_N];
+	uint64_t accepted, refused, bytes;
+};
+
+static void counts_read(struct counts *out)
+{
+	const struct crier_config *c = world.config;
+
+	memset(out, 0, sizeof(*out));
+	for (uint32_t cpu = 0; cpu < c->cpus; cpu++) {
+		for (int i = 0; i < CRIER_XDP_N; i++)
+			out->c[i] += tbl_load(&world.xdp_counters[cpu].c[i]);
+		for (uint32_t s = 0; s < c->max_streams; s++) {
+			const struct crier_stream_counters *sc =
+				&world.stream_counters[cpu * c->max_streams + s];
+
+			out->accepted += tbl_load(&sc->accepted);
+			out->refused += tbl_load(&sc->refused);
+			out->bytes += tbl_load(&sc->bytes);
+		}
+	}
+}
+
+static int run(const uint8_t *packet, size_t len, uint32_t queue)
+{
+	struct xdp_md ctx = {
+		.data_end = (uint32_t)len, .ingress_ifindex = 1, .rx_queue_index = queue};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = (uint32_t)len,
+		    .ctx_in = &ctx, .ctx_size_in = sizeof(ctx));
+	int ret = bpf_prog_test_run_opts(prog_fd, &opts);
+
+	if (ret)
+		fail_msg("BPF_PROG_TEST_RUN of %zu bytes: %s", len, strerror(-ret));
+	return (int)opts.retval;
+}
+
+static bool is_pass(enum crier_xdp_counter v)
+{
+	return v >= CRIER_XDP_pass_not_ip && v <= CRIER_XDP_pass_media;
+}
+
+/* Runs one packet and compares everything it did with what is wanted. */
+static bool agrees(const uint8_t *packet, size_t len, enum crier_xdp_counter want,
+		   const struct steer_result *r, const char *name)
+{
+	bool ok, stream = !is_pass(want) && r->stream;
+	struct counts before, after;
+	int action, want_action = want == CRIER_XDP_accepted ? XDP_REDIRECT
+				  : is_pass(want)	     ? XDP_PASS
+							     : XDP_DROP;
+
+	counts_read(&before);
+	action = run(packet, len, 0);
+	counts_read(&after);
+	before.c[want]++;
+	if (want == CRIER_XDP_accepted && r->is_rtcp)
+		before.c[CRIER_XDP_accepted_rtcp]++;
+	if (stream && want == CRIER_XDP_accepted) {
+		before.accepted++;
+		before.bytes += r->payload_len;
+	} else if (stream) {
+		before.refused++;
+	}
+	ok = action == want_action && !memcmp(&before, &after, sizeof(before));
+	if (ok)
+		return true;
+	print_error("%s: action %d, want %d (%s)\n", name, action, want_action, verdict_name(want));
+	for (int i = 0; i < CRIER_XDP_N; i++)
+		if (before.c[i] != after.c[i])
+			print_error("  %s %+ld\n", verdict_name(i),
+				    (long)(after.c[i] - before.c[i]));
+	print_error("  stream accepted %+ld refused %+ld bytes %+ld\n",
+		    (long)(after.accepted - before.accepted),
+		    (long)(after.refused - before.refused), (long)(after.bytes - before.bytes));
+	return false;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
+}
+
+static void verdicts(void **state)
+{
+	int wrong = 0;
+
+	(void)state;
+	for (size_t i = 0; i < PACKET_CASES; i++) {
+		const struct packet_case *c = &packet_cases[i];
+		struct steer_result r = {.stream = c->stream, .is_rtcp = (uint8_t)c->rtcp};
+		uint8_t packet[PACKET_MAX];
+		size_t len = packet_build(packet, c);
+
+		steer(&world, now_ns(), packet, packet + len, &r);
+		r.stream = c->stream;
+		wrong += !agrees(packet, len, c->want, &r, c->name);
+	}
+	assert_int_equal(wrong, 0);
+}
+
+/* The kernel takes no packet without an Ethernet header. */
+static void truncated(void **state)
+{
+	const struct packet_case cases[] = {{.name = "v4"},
+					    {.name = "v4, two vlans", .tpid = {0x88a8, 0x8100}},
+					    {.name = "v6", V6}};
+	int wrong = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint8_t packet[PACKET_MAX];
+		size_t len = packet_build(packet, &cases[i]);
+
+		for (size_t cut = ETH_HLEN; cut < len; cut++) {
+			struct steer_result r;
+			enum crier_xdp_counter want =
+				steer(&world, now_ns(), packet, packet + cut, &r);
+
+			wrong += !agrees(packet, cut, want, &r, cases[i].name);
+		}
+	}
+	assert_int_equal(wrong, 0);
+}
+
+static void mutations(void **state)
+{
+	uint64_t seed = (uint64_t)time(NULL) | 1;
+	uint64_t kinds[CRIER_XDP_N] = {0};
+	int wrong = 0;
+
+	(void)state;
+	print_message("seed %lu\n", (unsigned long)seed);
+	for (int i = 0; i < MUTATIONS && wrong < 10; i++) {
+		uint8_t packet[PACKET_MAX];
+		size_t len = packet_mutate(packet, &seed);
+		enum crier_xdp_counter want;
+		struct steer_result r;
+
+		if (len < ETH_HLEN)
+			continue;
+		want = steer(&world, now_ns(), packet, packet + len, &r);
+		kinds[want]++;
+		wrong += !agrees(packet, len, want, &r, "mutation");
+	}
+	assert_int_equal(wrong, 0);
+	/* They reach every verdict of the table. */
+	for (size_t i = 0; i < PACKET_CASES; i++)
+		if (!kinds[packet_cases[i].want])
+			fail_msg("no mutation was %s", verdict_name(packet_cases[i].want));
+}
+
+static void dead_man(void **state)
+{
+	const struct packet_case good = {.name = ""};
+	uint64_t heartbeat = world.config->heartbeat_ns;
+	uint8_t packet[PACKET_MAX];
+	size_t len = packet_build(packet, &good);
+	struct steer_result r = {.stream = 1, .payload_len = 20};
+
+	(void)state;
+	tbl_store(&world.config->heartbeat_ns, now_ns() - 700000000000ULL);
+	assert_true(agrees(packet, len, CRIER_XDP_drop_deadman, &r, "dead"));
+	tbl_store(&world.config->setting[CRIER_SET_dead_man_s], 0);
+	assert_true(agrees(packet, len, CRIER_XDP_accepted, &r, "for ever"));
+	tbl_store(&world.config->setting[CRIER_SET_dead_man_s], 600);
+	tbl_store(&world.config->heartbeat_ns, heartbeat);
+	assert_true(agrees(packet, len, CRIER_XDP_accepted, &r, "alive again"));
+}
+
+/* Without a socket on just this port and queue: counted, never passed. */
+static void no_socket(void **state)
+{
+	const struct packet_case good = {.name = ""};
+	int numbers = tables_map_fd(&world, "port_numbers"), xsks = tables_map_fd(&world, "xsks");
+	uint32_t ifindex = 1, port = PORT, other = PORT + 1, key = PORT * CRIER_MAX_QUEUES;
+	struct steer_result r = {.stream = 1, .payload_len = 20};
+	uint8_t packet[PACKET_MAX];
+	size_t len = packet_build(packet, &good);
+
+	(void)state;
+	assert_true(agrees(packet, len, CRIER_XDP_accepted, &r, "socket"));
+	bpf_map_update_elem(numbers, &ifindex, &other, BPF_ANY);
+	assert_true(agrees(packet, len, CRIER_XDP_drop_no_socket, &r, "another port"));
+	bpf_map_delete_elem(numbers, &ifindex);
+	assert_true(agrees(packet, len, CRIER_XDP_drop_no_socket, &r, "no port"));
+	bpf_map_update_elem(numbers, &ifindex, &port, BPF_ANY);
+	bpf_map_delete_elem(xsks, &key);
+	assert_true(agrees(packet, len, CRIER_XDP_drop_no_socket, &r, "no socket"));
+	bpf_map_update_elem(xsks, &key, &sock, BPF_ANY);
+	assert_true(agrees(packet, len, CRIER_XDP_accepted, &r, "socket again"));
+}
+
+/*
+ * ---- capture -------------------------------------------------------------------------
+ */
+struct seen {
+	int n;
+	struct crier_capture_rec last;
+};
+
+static int on_record(void *arg, void *data, size_t len)
+{
+	struct seen *seen = arg;
+
+	assert_int_equal(len, sizeof(seen->last));
+	memcpy(&seen->last, data, len);
+	seen->n++;
+	return 0;
+}
+
+static void capture(void **state)
+{
+	const struct packet_case good = {.name = ""},
+				 other = {.name = "", .dport = 5001, .payload = ""},
+				 bad = {.name = "", .payload = "00"},
+				 pass = {.name = "", .proto = 6};
+	const struct {
+		uint64_t wanted;
+		const struct packet_case *packet;
+		int records;
+		uint32_t verdict, room;
+	} cases[] = {
+		{0, &good, 0, 0, 0},
+		{CRIER_CAPTURE_INPUT, &good, 1, CRIER_XDP_accepted, 1},
+		{CRIER_CAPTURE_INPUT, &bad, 0, 0, 0},
+		{CRIER_CAPTURE_DROPS, &good, 0, 0, 0},
+		{CRIER_CAPTURE_DROPS, &bad, 1, CRIER_XDP_drop_rtp, 1},
+		{CRIER_CAPTURE_DROPS | CRIER_CAPTURE_INPUT, &pass, 0, 0, 0},
+		{CRIER_CAPTURE_INPUT | 2ULL << 32, &good, 0, 0, 0},
+		{CRIER_CAPTURE_INPUT | 2ULL << 32, &other, 1, CRIER_XDP_accepted, 2},
+		{CRIER_CAPTURE_COPIES, &good, 0, 0, 0},
+	};
+	struct seen seen = {0};
+	struct ring_buffer *ring =
+		ring_buffer__new(loader_capture_fd(loader), on_record, &seen, NULL);
+
+	(void)state;
+	assert_non_null(ring);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint8_t packet[PACKET_MAX];
+		size_t len = packet_build(packet, cases[i].packet);
+
+		seen.n = 0;
+		tbl_store(&world.config->capture, cases[i].wanted);
+		run(packet, len, 0);
+		ring_buffer__consume(ring);
+		if (seen.n != cases[i].records)
+			fail_msg("case %zu: %d records, want %d", i, seen.n, cases[i].records);
+		if (!seen.n)
+			continue;
+		assert_int_equal(seen.last.verdict, cases[i].verdict);
+		assert_int_equal(seen.last.room, cases[i].room);
+		assert_int_equal(seen.last.len, len);
+		assert_int_equal(seen.last.caplen, len);
+		assert_memory_equal(seen.last.data, packet, len);
+	}
+	ring_buffer__free(ring);
+	tbl_store(&world.config->capture, 0);
+}
+
+/* Every length near a multiple of 8, and beyond what is kept. */
+static void capture_lengths(void **state)
+{
+	struct seen seen = {0};
+	struct ring_buffer *ring =
+		ring_buffer__new(loader_capture_fd(loader), on_record, &seen, NULL);
+	struct packet_case c = {.name = ""};
+
+	(void)state;
+	assert_non_null(ring);
+	tbl_store(&world.config->capture, CRIER_CAPTURE_INPUT);
+	for (uint16_t trailer = 0; trailer < 1800;
+	     trailer += trailer < 40 || trailer > 1440 ? 1 : 7) {
+		uint8_t packet[PACKET_MAX];
+		size_t len, want;
+
+		c.trailer = trailer;
+		len = packet_build(packet, &c);
+		want = len < CRIER_CAPTURE_SNAP ? len : CRIER_CAPTURE_SNAP;
+		for (size_t i = len - trailer; i < len; i++)
+			packet[i] = (uint8_t)i;
+		seen.n = 0;
+		run(packet, len, 0);
+		ring_buffer__consume(ring);
+		assert_int_equal(seen.n, 1);
+		assert_int_equal(seen.last.len, len);
+		assert_int_equal(seen.last.caplen, want);
+		assert_memory_equal(seen.last.data, packet, want);
+	}
+	ring_buffer__free(ring);
+	tbl_store(&world.config->capture, 0);
+}
+
+/* A full ring is counted, and the packet goes its way. */
+static void capture_full(void **state)
+{
+	const struct packet_case good = {.name = ""};
+	uint8_t packet[PACKET_MAX];
+	size_t len = packet_build(packet, &good);
+	struct counts before, after;
+
+	(void)state;
+	counts_read(&before);
+	tbl_store(&world.config->capture, CRIER_CAPTURE_INPUT);
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(run(packet, len, 0), XDP_REDIRECT);
+	tbl_store(&world.config->capture, 0);
+	counts_read(&after);
+	assert_int_equal(after.c[CRIER_XDP_accepted] - before.c[CRIER_XDP_accepted], 1000);
+	assert_true(after.c[CRIER_XDP_drop_capture] > before.c[CRIER_XDP_drop_capture]);
+}
+
+/* The kernel takes a socket into an XSKMAP as soon as it has an RX ring. */
+static int socket_up(void)
+{
+	uint32_t key = PORT * CRIER_MAX_QUEUES, ifindex = 1, port = PORT;
+	int entries = 64;
+
+	sock = socket(AF_XDP, SOCK_RAW, 0);
+	if (sock < 0 || setsockopt(sock, SOL_XDP, XDP_RX_RING, &entries, sizeof(entries)))
+		return -errno;
+	if (bpf_map_update_elem(tables_map_fd(&world, "xsks"), &key, &sock, BPF_ANY))
+		return -errno;
+	return bpf_map_update_elem(tables_map_fd(&world, "port_numbers"), &ifindex, &port, BPF_ANY);
+}
+
+static int world_up(void **state)
+{
+	char err[LOADER_ERR_LEN], dir[128];
+	int ret;
+
+	(void)state;
+	sandbox_run("ip link set lo up");
+	snprintf(dir, sizeof(dir), "%s/crier", sandbox_dir);
+	ret = loader_open(&loader, dir, &world_size, &world, err);
+	if (ret != 1) {
+		print_error("loader_open: %d: %s\n", ret, err);
+		return -1;
+	}
+	world_init(&world);
+	tables_publish(&world);
+	prog_fd = loader_prog_fd(loader);
+	ret = socket_up();
+	if (ret)
+		print_error("AF_XDP socket: %s\n", strerror(-ret));
+	return ret;
+}
+
+static int world_down(void **state)
+{
+	(void)state;
+	loader_close(loader);
+	if (sock >= 0)
+		close(sock);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(verdicts),	   cmocka_unit_test(truncated),
+		cmocka_unit_test(mutations),	   cmocka_unit_test(dead_man),
+		cmocka_unit_test(no_socket),	   cmocka_unit_test(capture),
+		cmocka_unit_test(capture_lengths), cmocka_unit_test(capture_full),
+	};
+	int ret = sandbox_enter();
+
+	return ret ? ret : cmocka_run_group_tests(tests, world_up, world_down);
+}
