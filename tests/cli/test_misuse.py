@@ -4,6 +4,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import unittest
@@ -77,6 +78,16 @@ class Usage(harness.Case):
                 self.assertEqual(told, self.out("help", *name.split()))
         self.assertIn("room show", self.out("room", "--help"))
         self.assertIn("crierctl ", self.out("--version"))
+
+    def test_man_page_tells_all(self):
+        here = os.path.dirname(os.path.abspath(__file__))
+        page = self.read(os.path.join(here, "../../control/cli/crierctl.8.scd")).decode()
+        for name in command_names():
+            told = page[page.rindex(f"\n*{name}*") + 1 :]
+            told = re.split(r"\n\*[a-z]|\n# ", told)[0]
+            for option in re.findall(r"(--[a-z]+)", self.out(*name.split(), "--help")):
+                with self.subTest(name=name, option=option):
+                    self.assertIn(option, page if option in self.out("--help") else told)
 
     def test_options_go_anywhere(self):
         self.room()

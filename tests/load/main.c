@@ -16,6 +16,7 @@ static const struct command {
 } commands[] = {
 	{"publish", publish_main, "send streams to rooms, and log what was sent"},
 	{"sink", sink_main, "stand in for listeners, and judge every copy"},
+	{"compare", compare_main, "is one WAV file the speech of another?"},
 	{"list", list_main, "write a list of listeners"},
 	{"ssrc", ssrc_main, "print the SSRC that a room's stream has by default"},
 };
