@@ -78,6 +78,7 @@ static int port_publish(struct worker *w, uint32_t i, uint32_t number)
 	if (number)
 		sweeper_add_out(&w->sweeper, number, i, (uint32_t)wp->port->ifindex);
 	wp->number = number;
+	wp->down = false;
 	return 0;
 }
 
@@ -219,6 +220,21 @@ static uint32_t worker_rx(struct worker *w, uint64_t now_ns)
 	return total;
 }
 
+/* A device that is down is no way out, until the frames it holds go on. */
+static void port_judge(struct worker *w, uint32_t i)
+{
+	struct worker_port *wp = &w->ports[i];
+	bool down = wp->port->broken != 0;
+
+	if (__builtin_expect(down == wp->down || !wp->number, 1))
+		return;
+	wp->down = down;
+	if (down)
+		sweeper_del_out(&w->sweeper, wp->number);
+	else
+		sweeper_add_out(&w->sweeper, wp->number, i, (uint32_t)wp->port->ifindex);
+}
+
 /* True while a port has frames that its device hasn't taken. */
 static bool worker_flush(struct worker *w)
 {
@@ -227,8 +243,10 @@ static bool worker_flush(struct worker *w)
 	for (uint32_t i = 0; i < w->n_ports; i++) {
 		struct port *p = w->ports[i].port;
 
-		if (p && p->ops->flush(p))
-			left = true;
+		if (!p)
+			continue;
+		left |= p->ops->flush(p);
+		port_judge(w, i);
 	}
 	return left;
 }

@@ -312,8 +312,10 @@ static bool xdp_flush(struct port *p)
 {
 	struct port_xdp *x = xdp_of(p);
 
-	if (!tx_pending(x))
+	if (!tx_pending(x)) {
+		x->port.broken = 0;
 		return false;
+	}
 	x->lost += tx_drive(x);
 	return tx_pending(x) && !x->port.broken;
 }
