@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Any bytes as a packet: the decision must not read beyond them, and what it accepts
+ * must lie within them.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "packets.h"
+#include "steer.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static struct tables world;
+
+static void must(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static void check(const uint8_t *data, size_t len)
+{
+	const uint8_t *end = data + len;
+	struct steer_result r;
+	enum crier_xdp_counter v = steer(&world, world.config->heartbeat_ns, data, end, &r);
+
+	must(v <= CRIER_XDP_drop_deadman && v != CRIER_XDP_accepted_rtcp);
+	if (v >= CRIER_XDP_drop_runt) {
+		/* Only what is addressed to a stream is ours to drop. */
+		must(r.dst_port && r.l4 && steer_first(&world, r.dst_port));
+		must(steer_is_local(&world, world.config, &r.dst));
+	}
+	if (v != CRIER_XDP_accepted)
+		return;
+	must(r.l3 < r.l4 && r.l4 + PACKET_UDP_LEN == r.payload);
+	must((size_t)r.payload + r.payload_len <= len);
+	must(r.stream && r.stream < world.config->max_streams);
+	must(world.streams[r.stream].room == r.room &&
+	     world.rooms[r.room].generation == r.generation);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	if (!world.config) {
+		must(!tables_alloc(&world, &world_size));
+		world_init(&world);
+	}
+	check(data, len);
+	return 0;
+}
