@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define STEP_NS 1000000ULL
+#define STEP_NS 700000ULL
 #define TURN_MOST_NS 2000000ULL
 
 struct loop {
@@ -100,11 +100,11 @@ struct event_base *loop_base(struct loop *l)
 	return l->base;
 }
 
-/* Bounded turns: after a millisecond of callbacks the loop looks for new events first. */
+/* Bounded turns: after half a millisecond of callbacks the loop looks for new events first. */
 static struct event_base *base_new(void)
 {
 	struct event_config *config = event_config_new();
-	struct timeval most = {0, 1000};
+	struct timeval most = {0, 500};
 	struct event_base *base = NULL;
 
 	if (config && event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0 &&

@@ -3,7 +3,7 @@
  * crierd's one event loop: work done in steps, and a watch on how long its turns are.
  *
  * Whatever may take longer than a moment is a task; each turn of the loop runs one
- * task for about a millisecond of thread CPU time, tasks in rotation.  Everything here
+ * task for less than a millisecond of thread CPU time, tasks in rotation.  Everything here
  * belongs to the loop's thread.
  */
 #ifndef CRIER_CONTROL_LOOP_H

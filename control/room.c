@@ -229,6 +229,7 @@ static bool death_purge(struct task *task, struct budget *budget)
 	while ((page = death_next_page(d))) {
 		member_purge_page(d->store, page);
 		page_release(&d->store->pages, page);
+		budget->asked |= 15; /* a page of members takes tens of microseconds */
 		if (budget_spent(budget))
 			return true;
 	}

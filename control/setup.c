@@ -18,22 +18,23 @@
 
 #define LISTENERS 1048576U
 #define LISTENERS6 65536U
-#define SPARE_PAGES_LEAST 256U
+#define VIAS 16384U
+#define SPARE_PART 16U /* of the pages */
+#define SPARE_LEAST 256U
+#define SPARE_LEAST6 64U
 
 /* ---- sizes ---- */
 
 /*
- * A page serves one room only, so many small rooms fill pages before they fill slots:
- * an eighth more pages, at least enough for some hundred small rooms.
+ * A page serves one room only, so many small rooms use up pages before they use up
+ * slots: there are some more pages than the listeners alone would fill.
  */
-static uint32_t with_spare(uint32_t listeners, uint32_t part)
+static uint32_t with_spare(uint32_t listeners, uint32_t least)
 {
 	uint32_t pages = (listeners + CRIER_PAGE_SLOTS - 1) / CRIER_PAGE_SLOTS;
-	uint32_t spare = pages / part;
+	uint32_t spare = pages / SPARE_PART;
 
-	if (spare < SPARE_PAGES_LEAST)
-		spare = SPARE_PAGES_LEAST;
-	return (pages + spare) * CRIER_PAGE_SLOTS;
+	return (pages + (spare > least ? spare : least)) * CRIER_PAGE_SLOTS;
 }
 
 struct tables_size setup_size(struct crierd *d, const struct config *c, const struct options *o)
@@ -43,13 +44,14 @@ struct tables_size setup_size(struct crierd *d, const struct config *c, const st
 	struct tables_size size = {
 		.rooms = c->capacity.rooms,
 		.streams = c->capacity.streams,
+		.vias = VIAS,
 		.workers = c->capacity.workers,
 	};
 
 	d->listeners4 = n4 ? n4 : LISTENERS;
 	d->listeners6 = n6 ? n6 : LISTENERS6;
-	size.members4 = with_spare(d->listeners4, 16);
-	size.members6 = with_spare(d->listeners6, 16);
+	size.members4 = with_spare(d->listeners4, SPARE_LEAST);
+	size.members6 = with_spare(d->listeners6, SPARE_LEAST6);
 	return size;
 }
 
