@@ -242,6 +242,27 @@ static void note_generic(const char *ifname, enum loader_mode mode, struct loade
 	err_say(out->note, "%.15s is in generic mode, slower: %s", ifname, why);
 }
 
+/*
+ * A port number belongs to one interface: an earlier one that had it is gone, and
+ * interfaces that come and go would fill the map.
+ */
+static int number_set(struct loader *l, uint32_t ifindex, uint32_t port)
+{
+	int fd = tables_map_fd(l->tables, "port_numbers");
+	uint32_t *at = NULL, key, next, value;
+
+	for (int i = 0; i < 2 * CRIER_MAX_PORTS && !bpf_map_get_next_key(fd, at, &next); i++) {
+		if (next != ifindex && !bpf_map_lookup_elem(fd, &next, &value) && value == port) {
+			/* The walk goes on from the key before it, which is still there. */
+			bpf_map_delete_elem(fd, &next);
+			continue;
+		}
+		key = next;
+		at = &key;
+	}
+	return bpf_map_update_elem(fd, &ifindex, &port, BPF_ANY);
+}
+
 int loader_attach(struct loader *l, const char *ifname, uint32_t port, enum loader_mode mode,
 		  struct loader_attached *out, char err[LOADER_ERR_LEN])
 {
@@ -261,8 +282,7 @@ int loader_attach(struct loader *l, const char *ifname, uint32_t port, enum load
 		return -EINVAL;
 	}
 	/* The number first: the program redirects from its first packet on. */
-	ret = bpf_map_update_elem(tables_map_fd(l->tables, "port_numbers"), &ifindex, &port,
-				  BPF_ANY);
+	ret = number_set(l, ifindex, port);
 	if (ret) {
 		err_say(err, "cannot give %s its port number: %s", ifname, strerror(-ret));
 		return ret;

@@ -49,9 +49,9 @@ struct loader_features {
  *
  * 0: the tables were there and hold their rooms (any *size must equal theirs: -EINVAL
  * and the way to enlarge them).  1: they are new and empty: fill in what you must,
- * then tables_publish().  -EPROTO: made by another version; nothing was changed.
- * -EPERM/-EACCES: no right to BPF.  -ENOTDIR/-ENOENT/-EXDEV: pin_dir is no directory,
- * or not on a bpffs.  -EOPNOTSUPP: kernel too old.
+ * then tables_publish().  -ERANGE: more than the layouts can number.  -EPROTO: made by another
+ * version; nothing was changed. -EPERM/-EACCES: no right to BPF.  -ENOTDIR/-ENOENT/-EXDEV: pin_dir
+ * is no directory, or not on a bpffs.  -EOPNOTSUPP: kernel too old.
  */
 int loader_open(struct loader **l, const char *pin_dir, const struct tables_size *size,
 		struct tables *t, char err[LOADER_ERR_LEN]);

@@ -236,7 +236,7 @@ static int size_check(const struct tables_size *s, char err[TABLES_ERR_LEN])
 			continue;
 		err_say(err, "%u %s are more than the tables can hold (%u)", limits[i].value,
 			limits[i].name, limits[i].most);
-		return -EINVAL;
+		return -ERANGE;
 	}
 	return 0;
 }

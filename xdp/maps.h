@@ -45,7 +45,7 @@ size_t map_bytes(const struct map_spec *s, const struct crier_config *c);
 /* Sets the pointer in *t that belongs to map i. */
 void tables_set(struct tables *t, int i, void *mem);
 
-/* A config as crierd would write it for these sizes, but without magic.  -EINVAL: err. */
+/* A config as crierd would write it for these sizes, but without magic.  -ERANGE: err. */
 int config_init(struct crier_config *c, const struct tables_size *size, char err[TABLES_ERR_LEN]);
 
 /* The sizes in a config are possible; guards against a damaged one. */

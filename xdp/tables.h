@@ -49,7 +49,8 @@ struct tables {
 struct tables_size tables_size_default(void);
 
 /*
- * In memory of this process alone: tests, benches, fuzzers.  0 or -ENOMEM.
+ * In memory of this process alone: tests, benches, fuzzers.  0, -ENOMEM, or
+ * -ERANGE for more than the layouts can number.
  * The config is filled in as crierd would, settings at their defaults.
  */
 int tables_alloc(struct tables *t, const struct tables_size *size);

@@ -16,6 +16,7 @@
 
 #include <linux/if_link.h>
 #include <net/if.h>
+#include <sys/wait.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -368,6 +369,80 @@ static void interface_replaced(void **state)
 	assert_int_equal(prog_on("va", NULL), 0);
 }
 
+static uint32_t number_of(const struct tables *t, const char *ifname)
+{
+	uint32_t ifindex = if_nametoindex(ifname), port = 0;
+
+	bpf_map_lookup_elem(tables_map_fd(t, "port_numbers"), &ifindex, &port);
+	return port;
+}
+
+/* A number goes from an interface that is gone to its successor. */
+static void port_numbers(void **state)
+{
+	struct loader_attached a;
+	struct tables t;
+	struct loader *l = open_ok(&t, 1);
+
+	(void)state;
+	assert_int_equal(loader_attach(l, "va", 1, LOADER_AUTO, &a, err), 0);
+	assert_int_equal(loader_attach(l, "vb", 2, LOADER_AUTO, &a, err), 0);
+	assert_int_equal(loader_attach(l, "ca", 1, LOADER_AUTO, &a, err), 0);
+	assert_int_equal(number_of(&t, "va"), 0);
+	assert_int_equal(number_of(&t, "vb"), 2);
+	assert_int_equal(number_of(&t, "ca"), 1);
+	assert_int_equal(loader_attach(l, "ca", 3, LOADER_AUTO, &a, err), 0);
+	assert_int_equal(number_of(&t, "ca"), 3);
+	assert_int_equal(loader_detach(l, "ca", err), 0);
+	assert_int_equal(number_of(&t, "ca"), 0);
+	assert_int_equal(number_of(&t, "vb"), 2);
+	loader_close(l);
+	flush();
+}
+
+/* Who may not use BPF is told so. */
+static void no_rights(void **state)
+{
+	struct tables t;
+	struct loader *l;
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		char path[sizeof(dir)];
+
+		snprintf(path, sizeof(path), "%s", dir);
+		if (setgid(65534) || setuid(65534))
+			_exit(2);
+		err[0] = '\0';
+		_exit(loader_open(&l, path, &size, &t, err) == -EPERM && strstr(err, "no right to")
+			      ? 0
+			      : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	rmdir(dir);
+}
+
+/* A frame larger than a page cannot go through native XDP on a veth. */
+static void jumbo(void **state)
+{
+	struct loader_attached a;
+	struct tables t;
+	struct loader *l = open_ok(&t, 1);
+
+	(void)state;
+	sandbox_run("ip link set ca mtu 9000 && ip link set cb mtu 9000");
+	assert_int_equal(loader_attach(l, "ca", 1, LOADER_AUTO, &a, err), 0);
+	assert_int_equal(a.mode, CRIER_PORT_GENERIC);
+	print_message("%s\n", a.note);
+	assert_non_null(strstr(a.note, "native XDP"));
+	sandbox_run("ip link set ca mtu 1500 && ip link set cb mtu 1500");
+	loader_close(l);
+	flush();
+}
+
 static void count_link(void *arg, const char *ifname, int ifindex)
 {
 	if (!strcmp(ifname, "va") || !strcmp(ifname, "ca"))
@@ -485,6 +560,9 @@ int main(void)
 		cmocka_unit_test(foreign_program),
 		cmocka_unit_test(interface_replaced),
 		cmocka_unit_test(flushed),
+		cmocka_unit_test(port_numbers),
+		cmocka_unit_test(no_rights),
+		cmocka_unit_test(jumbo),
 		cmocka_unit_test(grace),
 		cmocka_unit_test(features),
 		cmocka_unit_test(vlan_hidden),
