@@ -19,8 +19,6 @@
 #define SIZE 112 /* 154 bytes of frame */
 #define COPIES 1000000
 
-volatile sig_atomic_t load_stop;
-
 static int stats(const struct sink *s, uint64_t *ns, uint64_t *runs)
 {
 	struct bpf_prog_info info = {0};

@@ -21,8 +21,6 @@
 #include "rtp.h"
 #include "sink.h"
 
-volatile sig_atomic_t load_stop;
-
 #define SKIP 77
 #define SIZE 112
 #define PACKETS 50
