@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The program on its interfaces: pinned links, and all of them taken away again.
+ * The program on its interfaces, by pinned links.
  */
 #include "loader.h"
 
@@ -27,8 +27,7 @@ static void link_path(const struct loader *l, const char *ifname, char path[PIN_
 	pin_path(path, l->pin_dir, name); /* loader_open() saw that it fits */
 }
 
-/* A pinned XDP link: its descriptor, or -errno; *info is filled in. */
-static int link_get(const char *path, struct bpf_link_info *info)
+int link_get(const char *path, struct bpf_link_info *info)
 {
 	uint32_t len = sizeof(*info);
 	int fd = bpf_obj_get(path), ret;
@@ -304,8 +303,7 @@ int loader_attach(struct loader *l, const char *ifname, uint32_t port, enum load
 	return 0;
 }
 
-/* Detaches and unpins one link; -ENOENT if there is none, -EINVAL if it isn't one. */
-static int link_remove(const char *path, uint32_t *ifindex)
+int link_remove(const char *path, uint32_t *ifindex)
 {
 	struct bpf_link_info info;
 	int fd = link_get(path, &info);
@@ -361,103 +359,4 @@ int loader_each_link(struct loader *l, void (*fn)(void *arg, const char *ifname,
 	}
 	closedir(dir);
 	return 0;
-}
-
-/*
- * ---- flush ---------------------------------------------------------------------------
- */
-static bool is_table(const char *name)
-{
-	for (int i = 0; i < MAPS_N; i++)
-		if (!strcmp(map_specs[i].name, name))
-			return true;
-	return false;
-}
-
-static bool is_map(const char *path)
-{
-	int fd = bpf_obj_get(path);
-	bool map = fd >= 0 && bpf_fd_is(fd, "bpf-map");
-
-	if (fd >= 0)
-		close(fd);
-	return map;
-}
-
-/* 1: removed, 0: not ours, or -errno. */
-static int flush_one(const char *pin_dir, const char *name, bool ours)
-{
-	char path[PIN_PATH_LEN];
-	uint32_t ifindex;
-	int ret;
-
-	ret = pin_path(path, pin_dir, name);
-	if (ret)
-		return ret;
-	if (!strncmp(name, LINK_PREFIX, strlen(LINK_PREFIX))) {
-		ret = link_remove(path, &ifindex);
-		return ret == -EINVAL ? 0 : ret ? ret : 1;
-	}
-	if (!is_table(name) && !(ours && is_map(path)))
-		return 0;
-	return unlink(path) ? -errno : 1;
-}
-
-/* One pass over the directory: links first, so that no program outlives its tables. */
-static int flush_pass(const char *pin_dir, bool links, bool ours, char err[LOADER_ERR_LEN])
-{
-	DIR *dir = opendir(pin_dir);
-	struct dirent *e;
-	int ret = 0;
-
-	if (!dir) {
-		ret = -errno;
-		err_say(err, "cannot read %s: %s", pin_dir, strerror(-ret));
-		return ret;
-	}
-	while (ret >= 0 && (e = readdir(dir))) {
-		bool is_link = !strncmp(e->d_name, LINK_PREFIX, strlen(LINK_PREFIX));
-
-		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") || is_link != links)
-			continue;
-		ret = flush_one(pin_dir, e->d_name, ours);
-		if (ret < 0)
-			err_say(err, "cannot remove %s/%s: %s", pin_dir, e->d_name, strerror(-ret));
-		else if (!ret)
-			err_say(err, "%s/%s is not crier's and stays", pin_dir, e->d_name);
-	}
-	closedir(dir);
-	return ret < 0 ? ret : 0;
-}
-
-int loader_flush(const char *pin_dir, char err[LOADER_ERR_LEN])
-{
-	bool ours;
-	int ret;
-
-	if (access(pin_dir, F_OK) && errno == ENOENT)
-		return 0;
-	ret = pin_dir_check(pin_dir, err);
-	if (ret)
-		return ret;
-	ret = config_is_ours(pin_dir, err);
-	if (ret && ret != -ENOENT)
-		return ret;
-	/* With a config of crier's, of whatever ABI, every map beside it is crier's. */
-	ours = !ret;
-	err[0] = '\0';
-	ret = flush_pass(pin_dir, true, ours, err);
-	if (!ret)
-		ret = flush_pass(pin_dir, false, ours, err);
-	if (ret)
-		return ret;
-	if (!rmdir(pin_dir))
-		return 0;
-	ret = -errno;
-	/* A bpffs mounted just there cannot go, and need not. */
-	if (ret == -EBUSY && !err[0])
-		return 0;
-	if (!err[0])
-		err_say(err, "cannot remove %s: %s", pin_dir, strerror(-ret));
-	return ret;
 }

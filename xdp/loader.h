@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Inside of the loader: shared by load.c, attach.c and features.c only.
+ * Inside of the loader: shared by load.c, attach.c, flush.c and features.c only.
  */
 #ifndef CRIER_LOADER_H
 #define CRIER_LOADER_H
@@ -26,6 +26,12 @@ struct loader {
 
 /* What the kernel said on netlink when libbpf last asked it for something, or "". */
 extern char loader_kernel_word[128];
+
+/* A pinned XDP link: its descriptor, or -errno; *info is filled in. */
+int link_get(const char *path, struct bpf_link_info *info);
+
+/* Detaches and unpins one link; -ENOENT if there is none, -EINVAL if it isn't one. */
+int link_remove(const char *path, uint32_t *ifindex);
 
 /* The driver's name, or "". */
 int nic_driver(const char *ifname, char driver[32]);

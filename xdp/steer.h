@@ -256,6 +256,57 @@ PACKET_INLINE __u32 steer_ip6(const __u8 *ip, struct steer_result *out)
 }
 
 /*
+ * Down to UDP.  CRIER_XDP_N if that is what it is, with the cursor at its header, the
+ * addresses and places in *out, and what IP claims its payload's length to be; or else
+ * the verdict.
+ */
+PACKET_INLINE enum crier_xdp_counter steer_to_udp(struct cursor *c, struct steer_result *out,
+						  __u32 *ip_payload)
+{
+	int type = packet_eth(c, out->vlan);
+	const __u8 *ip = c->pos;
+	int next;
+
+	out->l3 = PACKET_ETH_LEN + (out->vlan[0] ? PACKET_VLAN_LEN : 0) +
+		  (out->vlan[1] ? PACKET_VLAN_LEN : 0);
+	if (type == PACKET_TYPE_IP4)
+		next = packet_ip4(c);
+	else if (type == PACKET_TYPE_IP6)
+		next = packet_ip6(c);
+	else
+		return CRIER_XDP_pass_not_ip;
+	if (next != PACKET_PROTO_UDP)
+		return steer_not_udp(next);
+
+	if (type == PACKET_TYPE_IP4) {
+		*ip_payload = steer_ip4(ip, out);
+		out->l4 = out->l3 + PACKET_IP4_LEN;
+	} else {
+		*ip_payload = steer_ip6(ip, out);
+		out->l4 = out->l3 + PACKET_IP6_LEN;
+	}
+	return CRIER_XDP_N;
+}
+
+/* Whose is it?  Until the destination port is known it is Linux's.  CRIER_XDP_N: a stream's. */
+PACKET_INLINE enum crier_xdp_counter steer_whose(const struct tables *t,
+						 const struct crier_config *config, const __u8 *udp,
+						 const __u8 *end, __u32 *stream,
+						 struct steer_result *out)
+{
+	if (udp + 4 > end)
+		return CRIER_XDP_pass_other;
+	out->src_port = packet_get16(udp + PACKET_UDP_SRC);
+	out->dst_port = packet_get16(udp + PACKET_UDP_DST);
+	*stream = steer_first(t, out->dst_port);
+	if (!*stream && out->dst_port != config->media_port)
+		return CRIER_XDP_pass_other;
+	if (!steer_is_local(t, config, &out->dst))
+		return CRIER_XDP_pass_other;
+	return out->dst_port == config->media_port ? CRIER_XDP_pass_media : CRIER_XDP_N;
+}
+
+/*
  * The counter that says what becomes of the packet at data .. end: CRIER_XDP_accepted
  * (to the room's engine), pass_* (Linux's) or drop_*.  now_ns is CLOCK_MONOTONIC (BPF
  * looks for itself).  UDP checksums are neither trusted nor verified: local senders
@@ -266,57 +317,28 @@ PACKET_INLINE enum crier_xdp_counter steer(const struct tables *t, __u64 now_ns,
 {
 	struct cursor c = {data, end};
 	const struct crier_config *config = steer_config(t, 0);
+	__u32 ip_payload = 0, stream = 0, len;
+	enum crier_xdp_counter verdict;
 	enum packet_media media;
 	enum steer_rank rank;
-	const __u8 *ip, *udp;
-	__u32 ip_payload, stream, len;
-	int type, next;
+	const __u8 *udp;
 
 	__builtin_memset(out, 0, sizeof(*out));
 	if (!config)
 		return CRIER_XDP_pass_other;
-
-	type = packet_eth(&c, out->vlan);
-	ip = c.pos;
-	out->l3 = PACKET_ETH_LEN + (out->vlan[0] ? PACKET_VLAN_LEN : 0) +
-		  (out->vlan[1] ? PACKET_VLAN_LEN : 0);
-	if (type == PACKET_TYPE_IP4)
-		next = packet_ip4(&c);
-	else if (type == PACKET_TYPE_IP6)
-		next = packet_ip6(&c);
-	else
-		return CRIER_XDP_pass_not_ip;
-	if (next != PACKET_PROTO_UDP)
-		return steer_not_udp(next);
-
-	/* Both addresses were checked to be there; each family's branch says so again to
-	 * the verifier. */
+	verdict = steer_to_udp(&c, out, &ip_payload);
+	if (verdict != CRIER_XDP_N)
+		return verdict;
 	udp = c.pos;
-	if (type == PACKET_TYPE_IP4) {
-		ip_payload = steer_ip4(ip, out);
-		out->l4 = out->l3 + PACKET_IP4_LEN;
-	} else {
-		ip_payload = steer_ip6(ip, out);
-		out->l4 = out->l3 + PACKET_IP6_LEN;
-	}
-
-	/* Whose is it?  Until the destination port is known it is Linux's. */
-	if (udp + 4 > c.end)
-		return CRIER_XDP_pass_other;
-	out->src_port = packet_get16(udp + PACKET_UDP_SRC);
-	out->dst_port = packet_get16(udp + PACKET_UDP_DST);
-	stream = steer_first(t, out->dst_port);
-	if (!stream && out->dst_port != config->media_port)
-		return CRIER_XDP_pass_other;
-	if (!steer_is_local(t, config, &out->dst))
-		return CRIER_XDP_pass_other;
-	if (out->dst_port == config->media_port)
-		return CRIER_XDP_pass_media;
+	verdict = steer_whose(t, config, udp, c.end, &stream, out);
+	if (verdict != CRIER_XDP_N)
+		return verdict;
 
 	/* It is for a stream: from here on, nothing passes. */
 	if (udp + PACKET_UDP_LEN > c.end)
 		return CRIER_XDP_drop_runt;
 	len = packet_host16(udp + PACKET_UDP_LENGTH);
+	/* What IP has beyond UDP is UDP options (RFC 9868), and nothing to us. */
 	if (len < PACKET_UDP_LEN || len > ip_payload || udp + ip_payload > c.end)
 		return CRIER_XDP_drop_length;
 	len -= PACKET_UDP_LEN;
