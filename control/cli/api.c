@@ -266,6 +266,8 @@ static void explain_refusal(struct api *api)
 		api_fail(api, "%s", reason);
 	else if (api->status == 401 || api->status == 403)
 		api_fail(api, "crierd refuses the token: set CRIER_TOKEN to the one in its config");
+	else if (api->status == 413)
+		api_fail(api, "the request is larger than crierd takes (64 MB): split it");
 	else
 		api_fail(api, "%s answered HTTP %ld without a reason: is that crierd?",
 			 api->url ? api->url : api->socket, api->status);

@@ -36,7 +36,7 @@ static const struct cli_flag stream_add[] = {
 static const struct cli_flag none[] = {END};
 
 static const struct cli_flag stream_del[] = {
-	{OPT_SSRC, "N", "which stream of this port, if there are several"},
+	{OPT_SSRC, "N", "only the stream with this SSRC (default: all of this port)"},
 	END,
 };
 

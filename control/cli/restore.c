@@ -18,6 +18,7 @@ struct restoring {
 	struct cli *cli;
 	json_t *sum;
 	json_t *existing; /* room names that crierd has, unless --merge */
+	int64_t rooms;	  /* lines of rooms so far */
 	char *prefix;	  /* lines that each further part begins with */
 	size_t prefix_len;
 	FILE *prefix_file;
@@ -64,6 +65,7 @@ static int scan_part(struct restoring *r, const char *part, size_t len)
 			json_decref(line);
 			return CLI_REFUSED;
 		}
+		r->rooms += room != NULL;
 		if (room || json_object_get(line, "crier")) {
 			fwrite(part, 1, n, r->prefix_file);
 			fputc('\n', r->prefix_file);
@@ -107,6 +109,9 @@ static int send_further(struct restoring *r, const struct bulk *bulk, bool merge
 	code = scan_part(r, bulk->part, bulk->part_len);
 	if (!code)
 		code = send_part(r, merge, body, len);
+	/* Each part names the rooms before it again. */
+	if (!code)
+		json_object_set_new(r->sum, "rooms", json_integer(r->rooms));
 	free(body);
 	return code;
 }

@@ -392,7 +392,7 @@ def _(h):
             name = line["room"]["name"]
             if name in h.server.rooms and "merge" not in h.query:
                 raise Refused(409, f"room {name} exists: delete it, or restore with merge")
-            done["rooms"] += name not in h.server.rooms
+            done["rooms"] += 1
             h.server.rooms.setdefault(
                 name, {"name": name, "streams": line["room"]["streams"], "members": {}}
             )

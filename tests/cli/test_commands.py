@@ -130,6 +130,9 @@ class Listeners(harness.Case):
         self.server.answers = [lambda h: h.send(413, too_large)]
         said = self.err("listener", "add", "town", "-f-", stdin="10.1.0.1:1\n")
         self.assertIn("larger than 64 MB", said)
+        self.server.answers = [lambda h: h.send(413, b"<HTML>", "text/html")]
+        said = self.err("listener", "add", "town", "-f-", stdin="10.1.0.1:1\n")
+        self.assertIn("larger than crierd takes", said)
 
     def test_65_megabytes_are_two_requests(self):
         self.room()
