@@ -7,14 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "promise.h"
 #include "xdp/log.h"
-
-/* What the logs promise one of the sink's streams. */
-struct promise {
-	uint64_t pkts, reports;
-	const struct publog_stream **part; /* one a log that has it */
-	size_t parts;
-};
 
 struct samples {
 	uint64_t *v;
@@ -31,63 +25,6 @@ __attribute__((format(printf, 2, 3))) static void reason(struct verdict *v, cons
 	if (vasprintf(&v->reason[v->reasons], fmt, ap) >= 0)
 		v->reasons++;
 	va_end(ap);
-}
-
-static int room_number(const struct roster *r, const char *name)
-{
-	uint32_t i;
-
-	for (i = 0; i < r->rooms; i++)
-		if (!strcmp(r->room[i], name))
-			return (int)i;
-	return -1;
-}
-
-/* The sink's stream for one of a log's; -1: its room has no listeners here. */
-static long stream_number(const struct sink *s, const struct publog_stream *ls)
-{
-	int room = room_number(s->roster, ls->room);
-
-	if (room < 0 || ls->slot >= s->slots)
-		return -1;
-	return (long)room * s->slots + ls->slot;
-}
-
-static int promises_make(struct promise **out, const struct sink *s, const struct publog *log,
-			 size_t logs)
-{
-	struct promise *p = calloc(s->stream_count, sizeof(*p));
-	size_t i, j;
-
-	if (!p)
-		return -ENOMEM;
-	*out = p;
-	for (i = 0; i < logs; i++) {
-		for (j = 0; j < log[i].streams; j++) {
-			const struct publog_stream *ls = &log[i].stream[j], **more;
-			long n = stream_number(s, ls);
-
-			if (n < 0)
-				continue;
-			more = reallocarray(p[n].part, p[n].parts + 1, sizeof(*more));
-			if (!more)
-				return -ENOMEM;
-			p[n].part = more;
-			p[n].part[p[n].parts++] = ls;
-			p[n].pkts += ls->pkts;
-			p[n].reports += ls->reports;
-		}
-	}
-	return 0;
-}
-
-static void promises_free(struct promise *p, const struct sink *s)
-{
-	uint32_t i;
-
-	for (i = 0; p && i < s->stream_count; i++)
-		free(p[i].part);
-	free(p);
 }
 
 bool judge_complete(const struct sink *s, const struct publog *log, size_t logs)
@@ -236,26 +173,6 @@ static struct spread latency_sum(const struct sink *s)
 	return r;
 }
 
-static const struct publog_packet *promise_find(const struct promise *p, uint32_t pos)
-{
-	size_t i, low, high, mid;
-
-	for (i = 0; i < p->parts; i++) {
-		const struct publog_stream *ls = p->part[i];
-
-		for (low = 0, high = ls->pkts; low < high;) {
-			mid = (low + high) / 2;
-			if (ls->pkt[mid].pos == pos)
-				return &ls->pkt[mid];
-			if (ls->pkt[mid].pos < pos)
-				low = mid + 1;
-			else
-				high = mid;
-		}
-	}
-	return NULL;
-}
-
 /* Copies whose packets the logs do not have, or have otherwise. */
 static void flight_check(struct verdict *v, const char *room, const struct sink_stream *st,
 			 const struct promise *p, uint32_t pos, const struct flight *f,
@@ -390,34 +307,6 @@ static void reports_judge(struct verdict *v, const struct sink *s, const struct 
 	}
 }
 
-static uint64_t sent_between(const struct promise *p, uint64_t from, uint64_t until)
-{
-	uint64_t n = 0;
-	size_t i, low, high, mid;
-
-	for (i = 0; i < p->parts; i++) {
-		const struct publog_stream *ls = p->part[i];
-		size_t bound[2];
-		int k;
-
-		for (k = 0; k < 2; k++) {
-			uint64_t ns = k ? until + 1 : from;
-
-			for (low = 0, high = ls->pkts; low < high;) {
-				mid = (low + high) / 2;
-				if (ls->pkt[mid].ns < ns)
-					low = mid + 1;
-				else
-					high = mid;
-			}
-			bound[k] = low;
-		}
-		if (bound[1] > bound[0])
-			n += bound[1] - bound[0];
-	}
-	return n;
-}
-
 static void windows_judge(struct verdict *v, const struct sink *s, const struct promise *promise,
 			  const struct window *window, size_t windows)
 {
@@ -432,8 +321,8 @@ static void windows_judge(struct verdict *v, const struct sink *s, const struct 
 		o = (struct offender){.member = window[i].member};
 		for (slot = 0; slot < s->slots; slot++) {
 			const struct tally_mark *mark = sink_mark(s, window[i].member, slot);
-			uint64_t due = sent_between(&promise[m->room * s->slots + slot],
-						    window[i].from_ns, window[i].until_ns);
+			uint64_t due = promise_between(&promise[m->room * s->slots + slot],
+						       window[i].from_ns, window[i].until_ns);
 			/* Between a listener's first and last copy there must be no hole either. */
 			uint64_t span = mark->copies ? (mark->window >> 32) - mark->first + 1 : 0;
 			uint64_t lost = shortfall(due > span ? due : span, mark->copies);
@@ -487,9 +376,9 @@ static void logs_judge(struct verdict *v, const struct sink *s, const struct pub
 		}
 		for (j = 0; j < log[i].streams; j++) {
 			const struct publog_stream *ls = &log[i].stream[j];
-			long n = stream_number(s, ls);
+			long n = promise_stream(s, ls);
 
-			if (n < 0 && room_number(s->roster, ls->room) >= 0)
+			if (n < 0 && roster_room_find(s->roster, ls->room) >= 0)
 				reason(v,
 				       "room %s has a stream number %u: give the sink --streams "
 				       "%u",
@@ -585,48 +474,4 @@ void verdict_free(struct verdict *v)
 		free(v->reason[i]);
 	free(v->room);
 	memset(v, 0, sizeof(*v));
-}
-
-int windows_load(const struct roster *r, const char *path, struct window **out, size_t *count)
-{
-	char line[256], room[ROSTER_NAME_MAX], who[ENDPOINT_STRLEN];
-	struct crier_endpoint ep;
-	struct window w, *more;
-	unsigned long n = 0;
-	long member;
-	int number, rc = 0;
-	FILE *in = fopen(path, "r");
-
-	if (!in) {
-		rc = -errno;
-		log_err("crier-load: %s: %s", path, strerror(errno));
-		return rc;
-	}
-	while (!rc && fgets(line, sizeof(line), in)) {
-		n++;
-		if (*line == '#' || *line == '\n')
-			continue;
-		number = -1;
-		member = -1;
-		if (sscanf(line, "%63s %63s %" SCNu64 " %" SCNu64, room, who, &w.from_ns,
-			   &w.until_ns) == 4 &&
-		    !member_parse(who, strlen(who), &ep))
-			number = room_number(r, room);
-		if (number >= 0)
-			member = roster_find(r, (uint32_t)number, &ep);
-		more = member < 0 ? NULL : reallocarray(*out, *count + 1, sizeof(w));
-		if (!more) {
-			log_err("crier-load: %s: line %lu: want ROOM ADDR:PORT FROM_NS UNTIL_NS of "
-				"a "
-				"known listener",
-				path, n);
-			rc = -EINVAL;
-			break;
-		}
-		w.member = (size_t)member;
-		*out = more;
-		(*out)[(*count)++] = w;
-	}
-	fclose(in);
-	return rc;
 }

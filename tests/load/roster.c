@@ -37,6 +37,16 @@ int roster_room(struct roster *r, const char *name)
 	return (int)r->rooms++;
 }
 
+int roster_room_find(const struct roster *r, const char *name)
+{
+	uint32_t i;
+
+	for (i = 0; i < r->rooms; i++)
+		if (!strcmp(r->room[i], name))
+			return (int)i;
+	return -1;
+}
+
 static int member_add(struct roster *r, int room, const struct crier_endpoint *ep, uint16_t flags)
 {
 	struct tally_member *m;

@@ -28,6 +28,9 @@ struct roster {
 /* The room's number, a new one if need be; -1 with the reason logged. */
 int roster_room(struct roster *r, const char *name);
 
+/* Its number, or -1: there is no such room. */
+int roster_room_find(const struct roster *r, const char *name);
+
 /* Lines "ADDR:PORT" (of the given room) or "ROOM ADDR:PORT"; 0, or -errno, logged. */
 int roster_load(struct roster *r, const char *path, const char *room, uint16_t flags);
 

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the sink knows of a packet, from the outside in.  A parser of its own. */
+#ifndef CRIER_LOAD_SINK_VIEW_BPF_H
+#define CRIER_LOAD_SINK_VIEW_BPF_H
+
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/udp.h>
+#include <bpf/bpf_endian.h>
+
+#include "sink_maps.bpf.h"
+
+enum kind { KIND_OTHER, KIND_RTP, KIND_RTCP, KIND_UDP };
+
+struct scan {
+	__u64 sum; /* of 16-bit words, unfolded */
+	struct wire_hash lanes;
+	__u64 hash; /* in the end */
+};
+
+/* What is known of a packet; filled from the outside in. */
+struct view {
+	struct wire_key key; /* destination; room is added later */
+	__u32 src[4];
+	__u64 sum; /* pseudo header and UDP header */
+	__u64 now;
+	__u32 payload; /* offset */
+	__u32 len;     /* of the payload */
+	__u32 kind;
+	__u32 ssrc; /* network order */
+	__u32 seq;  /* RTP, host order */
+	__u32 frame_len;
+	__u16 sport;
+	__u8 ttl, dscp;
+	__u8 bad_ip, bad_length, no_checksum, wrong_mac;
+	__u32 synth; /* 1: s is filled */
+	__u32 pad;
+	struct wire_synth s;
+	__u64 ntp; /* RTCP sender report */
+};
+
+/* Keep the compiler from turning "p + 8 > end" into arithmetic on the end, which is refused. */
+#define opaque(var) asm volatile("" : "+r"(var))
+
+/* Sum and hash len bytes at off; 0, or -1 if the frame ends before. */
+__noinline int scan_bytes(struct xdp_md *ctx, __u32 off, __u32 len, struct scan *s)
+{
+	void *end = (void *)(long)ctx->data_end;
+	void *p = (void *)(long)ctx->data;
+	__u64 sum, a, b, word, next;
+	int i;
+
+	if (!s || off > FRAME_MAX || len > FRAME_MAX)
+		return -1;
+	sum = s->sum;
+	a = s->lanes.a;
+	b = s->lanes.b;
+	p += off;
+	for (i = 0; i < FRAME_MAX / 16; i++) {
+		if (len < 16)
+			break;
+		opaque(end);
+		if (p + 16 > end)
+			return -1;
+		word = *(__u64 *)p;
+		next = *(__u64 *)(p + 8);
+		sum += (word & 0xffffffff) + (word >> 32);
+		sum += (next & 0xffffffff) + (next >> 32);
+		a = wire_mix(a, word);
+		b = wire_mix(b, next);
+		p += 16;
+		len -= 16;
+	}
+	if (len & 8) {
+		opaque(end);
+		if (p + 8 > end)
+			return -1;
+		word = *(__u64 *)p;
+		sum += (word & 0xffffffff) + (word >> 32);
+		a = wire_mix(a, word);
+		p += 8;
+	}
+	if (len & 7) {
+		word = 0;
+		opaque(end);
+		if (len & 4) {
+			if (p + 4 > end)
+				return -1;
+			word = *(__u32 *)p;
+			p += 4;
+		}
+		if (len & 2) {
+			if (p + 2 > end)
+				return -1;
+			word |= (__u64) * (__u16 *)p << ((len & 4) * 8);
+			p += 2;
+		}
+		if (len & 1) {
+			if (p + 1 > end)
+				return -1;
+			word |= (__u64) * (__u8 *)p << ((len & 6) * 8);
+		}
+		sum += (word & 0xffffffff) + (word >> 32);
+		a = wire_mix(a, word);
+	}
+	s->sum = sum;
+	s->lanes.a = a;
+	s->lanes.b = b;
+	return 0;
+}
+
+static __always_inline __u32 fold(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (__u32)sum;
+}
+
+static __always_inline __u64 add128(const __u32 a[4])
+{
+	return (__u64)a[0] + a[1] + a[2] + a[3];
+}
+
+/* p holds what is left of the frame: is there a synthetic packet's header? */
+static __always_inline void view_synth(void *p, void *end, __u32 len, struct view *v)
+{
+	struct wire_synth *s = p;
+
+	if (len < sizeof(*s) || p + sizeof(*s) > end || s->magic != WIRE_MAGIC)
+		return;
+	v->s.room = s->room;
+	v->s.slot = s->slot;
+	v->s.seq = s->seq;
+	v->s.sent_ns = s->sent_ns;
+	v->s.check = s->check;
+	v->synth = 1;
+}
+
+/* RTP, RTCP, synthetic: what the payload says of itself. */
+static __always_inline void view_inner(void *p, void *end, struct view *v)
+{
+	__u32 *head = p;
+	__u8 first, second;
+
+	if (v->len < 12 || p + 12 > end)
+		return;
+	first = (__u8)head[0];
+	second = (__u8)(head[0] >> 8);
+	if (first >> 6 == 2 && second >= 192 && second <= 223) {
+		if (v->len < 20 || p + 20 > end)
+			return;
+		v->kind = KIND_RTCP;
+		v->ssrc = head[1];
+		v->ntp = (__u64)bpf_ntohl(head[2]) << 32 | bpf_ntohl(head[3]);
+	} else if (first >> 6 == 2) {
+		v->kind = KIND_RTP;
+		v->seq = bpf_ntohl(head[0]) & 0xffff;
+		v->ssrc = head[2];
+		view_synth(p + WIRE_RTP_LEN, end, v->len - WIRE_RTP_LEN, v);
+	} else {
+		view_synth(p, end, v->len, v);
+		if (v->synth)
+			v->kind = KIND_UDP;
+	}
+}
+
+static __always_inline int stream_of(struct view *v)
+{
+	int n = -1;
+
+	if (v->kind == KIND_RTP || v->kind == KIND_RTCP)
+		n = stream_find(v->ssrc, 0);
+	if (n < 0 && v->synth) /* an RTP one too: a wrong SSRC is found out later */
+		n = stream_find(v->s.room, 1 + v->s.slot);
+	return n;
+}
+
+/* From Ethernet inwards; 0, or -1 if it is none of ours. */
+static __always_inline int view_outer(struct xdp_md *ctx, struct view *v)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct ethhdr *eth = data;
+	struct udphdr *udp;
+	__u64 mac, sum = 0;
+	__u32 l4_len, off = sizeof(*eth), ip_left;
+	__u16 proto;
+	int i;
+
+	if ((void *)(eth + 1) > end)
+		return -1;
+	proto = eth->h_proto;
+	mac = *(__u64 *)eth & 0xffffffffffffULL;
+	v->wrong_mac = rules.ifaces != 0;
+#pragma unroll
+	for (i = 0; i < TALLY_IFACES; i++)
+		if (mac == rules.mac[i])
+			v->wrong_mac = 0;
+#pragma unroll
+	for (i = 0; i < 2; i++) {
+		if (proto != bpf_htons(ETH_P_8021Q) && proto != bpf_htons(ETH_P_8021AD))
+			break;
+		if (data + off + 4 > end)
+			return -1;
+		proto = *(__u16 *)(data + off + 2);
+		off += 4;
+	}
+	v->frame_len = end - data;
+	if (proto == bpf_htons(ETH_P_IP)) {
+		struct iphdr *ip = data + off;
+		__u32 *w = (__u32 *)ip;
+
+		if ((void *)(ip + 1) > end || ip->version != 4 || ip->ihl != 5 ||
+		    ip->protocol != IPPROTO_UDP || ip->frag_off & bpf_htons(0x3fff))
+			return -1;
+		sum = (__u64)w[0] + w[1] + w[2] + w[3] + w[4];
+		v->bad_ip = fold(sum) != 0xffff;
+		v->src[2] = v->key.addr[2] = bpf_htonl(0xffff);
+		v->src[3] = ip->saddr;
+		v->key.addr[3] = ip->daddr;
+		v->ttl = ip->ttl;
+		v->dscp = ip->tos >> 2;
+		sum = (__u64)ip->saddr + ip->daddr;
+		ip_left = bpf_ntohs(ip->tot_len) - sizeof(*ip);
+		off += sizeof(*ip);
+	} else if (proto == bpf_htons(ETH_P_IPV6)) {
+		struct ipv6hdr *ip6 = data + off;
+
+		if ((void *)(ip6 + 1) > end || ip6->version != 6 || ip6->nexthdr != IPPROTO_UDP)
+			return -1;
+		__builtin_memcpy(v->src, &ip6->saddr, 16);
+		__builtin_memcpy(v->key.addr, &ip6->daddr, 16);
+		v->ttl = ip6->hop_limit;
+		v->dscp = (bpf_ntohs(*(__u16 *)ip6) >> 6) & 63;
+		sum = add128(v->src) + add128(v->key.addr);
+		ip_left = bpf_ntohs(ip6->payload_len);
+		off += sizeof(*ip6);
+	} else {
+		return -1;
+	}
+	udp = data + off;
+	if ((void *)(udp + 1) > end)
+		return -1;
+	v->sport = udp->source;
+	v->key.port = udp->dest;
+	v->no_checksum = !udp->check;
+	l4_len = bpf_ntohs(udp->len);
+	v->payload = off + sizeof(*udp);
+	v->bad_length = l4_len != ip_left || l4_len < sizeof(*udp) || off + l4_len > v->frame_len;
+	if (v->bad_length)
+		l4_len = v->frame_len - off; /* look at it all the same: whose was it? */
+	v->len = l4_len - sizeof(*udp);
+	sum += (__u64)bpf_htons(IPPROTO_UDP) + udp->len;
+	sum += (__u64)udp->source + udp->dest + udp->len + udp->check;
+	v->sum = sum;
+	view_inner(udp + 1, end, v);
+	return 0;
+}
+
+/* Sum all, hash all but the check word of a synthetic one. 0: the frame holds it all. */
+static __always_inline int view_scan(struct xdp_md *ctx, struct view *v, struct scan *s)
+{
+	__u32 at = v->kind == KIND_UDP ? 0 : WIRE_RTP_LEN, head;
+
+	s->sum = v->sum;
+	s->lanes.a = s->lanes.b = WIRE_SEED;
+	if (!v->synth) {
+		if (scan_bytes(ctx, v->payload, v->len, s))
+			return -1;
+		s->hash = wire_hash_end(&s->lanes, v->len);
+		return 0;
+	}
+	head = at + WIRE_CHECK_OFFSET;
+	if (scan_bytes(ctx, v->payload, head, s) ||
+	    scan_bytes(ctx, v->payload + head + 8, v->len - head - 8, s))
+		return -1;
+	s->sum += (v->s.check & 0xffffffff) + (v->s.check >> 32);
+	s->hash = wire_hash_end(&s->lanes, v->len - 8);
+	return 0;
+}
+
+#endif
