@@ -280,9 +280,12 @@ static void set_sysctl(const char *path, const char *value)
  * address, which is on crier0's own subnet, so that strict reverse path filters let
  * them in.
  */
-static void set_sysctls(void)
+static void set_sysctls(const struct crier0 *c)
 {
-	set_sysctl("/proc/sys/net/ipv6/conf/" CRIER0_ENGINE "/disable_ipv6", "1");
+	/* Without IPv6 it would take no neighbour either; with it, no address of its own. */
+	set_sysctl("/proc/sys/net/ipv6/conf/" CRIER0_ENGINE "/addr_gen_mode", "1");
+	set_sysctl("/proc/sys/net/ipv6/conf/" CRIER0_ENGINE "/accept_ra", "0");
+	set_sysctl("/proc/sys/net/ipv6/conf/" CRIER0_ENGINE "/disable_ipv6", c->has6 ? "0" : "1");
 	set_sysctl("/proc/sys/net/ipv6/conf/" CRIER0_HOST "/accept_ra", "0");
 	set_sysctl("/proc/sys/net/ipv6/conf/" CRIER0_HOST "/accept_dad", "0");
 }
@@ -301,6 +304,7 @@ static int set_addrs(const struct crier0 *c, struct links *ls)
 		rc = rc ? rc : add_neigh(c->engine_ifindex, &c->host4, host_mac);
 	}
 	if (c->has6 && rc == 0) {
+		set_sysctl("/proc/sys/net/ipv6/conf/" CRIER0_HOST "/disable_ipv6", "0");
 		rc = change_addr(RTM_NEWADDR, c->host_ifindex, &c->host6, c->plen6);
 		rc = rc ? rc : add_neigh(c->host_ifindex, &c->engine6, engine_mac);
 		rc = rc ? rc : add_neigh(c->engine_ifindex, &c->host6, host_mac);
@@ -325,7 +329,7 @@ int crier0_up(struct crier0 *c, char err[CRIER0_ERR_LEN])
 	if (rc == 0) {
 		c->host_ifindex = links_by_name(&ls, CRIER0_HOST)->ifindex;
 		c->engine_ifindex = links_by_name(&ls, CRIER0_ENGINE)->ifindex;
-		set_sysctls();
+		set_sysctls(c);
 		rc = set_up(c->engine_ifindex);
 		rc = rc ? rc : set_up(c->host_ifindex);
 		rc = rc ? rc : set_addrs(c, &ls);

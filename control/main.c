@@ -16,6 +16,7 @@
 #include "control/capture.h"
 #include "control/config.h"
 #include "control/crierd.h"
+#include "control/crier0.h"
 #include "control/grace.h"
 #include "control/http.h"
 #include "control/lock.h"
@@ -338,11 +339,16 @@ static void parts_close(struct daemon *m)
 static int flush(const char *pin_dir)
 {
 	char err[LOADER_ERR_LEN];
+	int ret;
 
-	if (loader_flush(pin_dir, err) == 0)
-		return 0;
-	log_err("crierd: %s", err);
-	return 1;
+	if (loader_flush(pin_dir, err) != 0) {
+		log_err("crierd: %s", err);
+		return 1;
+	}
+	ret = crier0_down();
+	if (ret)
+		log_err("crierd: " CRIER0_HOST " cannot be removed: %s", strerror(-ret));
+	return ret ? 1 : 0;
 }
 
 static int serve(struct daemon *m)

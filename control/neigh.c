@@ -247,8 +247,7 @@ struct neigh *neighs_want(struct neighs *ns, uint32_t ifindex, const struct crie
 	ns->wanted = n;
 	n->release = false;
 	n->due_ns = 0;
-	/* To ask for a permanent entry would make it one that can fail. */
-	if (!(n->state & NUD_PERMANENT) && !n->managed)
+	if (!n->managed)
 		neigh_queue(ns, n);
 	return n;
 }
@@ -336,7 +335,8 @@ static void send_queue(struct neighs *ns, uint64_t now)
 		if (ns->queue == NULL)
 			ns->queue_end = &ns->queue;
 		n->queued = false;
-		if (n->vias || n->release) {
+		/* To ask for a permanent entry would make it one that can fail. */
+		if ((n->vias && !(n->state & NUD_PERMANENT)) || n->release) {
 			nlh = mnl_nlmsg_put_header(buf + len);
 			put_request(nlh, n);
 			len += MNL_ALIGN(nlh->nlmsg_len);
