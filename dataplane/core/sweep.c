@@ -8,6 +8,14 @@
 
 #define SWEEP_PACKETS 2048
 
+/*
+ * A room may have more than queue_pkts waiting if it can send them all within this
+ * time: then they are a clump, or the worker was kept from its core, and dropping
+ * would make a hole where a little delay will do.
+ */
+#define SWEEP_CATCH_UP_NS 40000000ULL
+#define SWEEP_CATCH_UP_PKTS 64
+
 /* Frame intervals believed by pacing: silence and clumps are neither. */
 #define PACE_LEAST_NS 1000000ULL
 #define PACE_MOST_NS 200000000ULL
@@ -33,6 +41,7 @@ int sweeper_init(struct sweeper *s, const struct tables *t, uint32_t worker,
 		sweeper_free(s);
 		return -ENOMEM;
 	}
+	s->copy_ns = 1000;
 	stats_init(&s->stats, t, worker);
 	capture_init(&s->capture, t, worker);
 	copier_init(&s->copier, t, sweep_lend, s);
@@ -99,6 +108,17 @@ static bool deadman(const struct sweeper *s, uint64_t now_ns)
 			  setting(s->t, CRIER_SET_dead_man_s), now_ns);
 }
 
+/* How many packets of a room with so many members may wait. */
+static uint32_t queue_limit(const struct sweeper *s, uint64_t members)
+{
+	uint64_t limit = setting(s->t, CRIER_SET_queue_pkts);
+	uint64_t catch_up = SWEEP_CATCH_UP_NS / (members * s->copy_ns + 1);
+
+	if (catch_up > SWEEP_CATCH_UP_PKTS)
+		catch_up = SWEEP_CATCH_UP_PKTS;
+	return (uint32_t)(catch_up > limit ? catch_up : limit);
+}
+
 void sweeper_push(struct sweeper *s, uint32_t room, uint32_t generation, const void *payload,
 		  uint32_t len, uint64_t now_ns)
 {
@@ -120,8 +140,7 @@ void sweeper_push(struct sweeper *s, uint32_t room, uint32_t generation, const v
 		return;
 	}
 	pace_note(&s->pace[room], now_ns);
-	switch (jobs_push(s->jobs, room, generation, (uint32_t)setting(s->t, CRIER_SET_queue_pkts),
-			  &p, &gone)) {
+	switch (jobs_push(s->jobs, room, generation, queue_limit(s, members), &p, &gone)) {
 	case JOBS_QUEUED:
 		packet_fill(s, p, payload, len, now_ns);
 		break;
@@ -282,8 +301,26 @@ static void rate_set(struct sweeper *s, uint64_t met, uint64_t now_ns)
 		s->free_ns = 0;
 }
 
+/*
+ * Quick to believe in a lower cost and slow in a higher one: a turn may have been
+ * interrupted, but never helped.
+ */
+static void cost_note(struct sweeper *s, uint64_t met, uint64_t took_ns)
+{
+	uint64_t cost;
+
+	if (met < 32)
+		return;
+	cost = took_ns / met;
+	if (cost <= s->copy_ns)
+		s->copy_ns = cost;
+	else
+		s->copy_ns += (cost - s->copy_ns) / 16;
+}
+
 bool sweeper_turn(struct sweeper *s, uint64_t now_ns)
 {
+	uint64_t start, met;
 	uint32_t quantum = (uint32_t)setting(s->t, CRIER_SET_quantum_copies);
 	int64_t granted;
 	struct job *job;
@@ -294,6 +331,7 @@ bool sweeper_turn(struct sweeper *s, uint64_t now_ns)
 	if (!job)
 		return false;
 	granted = job->deficit;
+	start = s->io.now_ns();
 	links_forget(&s->copier.links);
 	while (job->packets && job->deficit > 0) {
 		if (!sweep_run(s, job, now_ns))
@@ -303,7 +341,9 @@ bool sweeper_turn(struct sweeper *s, uint64_t now_ns)
 		else
 			sweep_end(s, job);
 	}
-	rate_set(s, (uint64_t)(granted - job->deficit), now_ns);
+	met = (uint64_t)(granted - job->deficit);
+	cost_note(s, met, s->io.now_ns() - start);
+	rate_set(s, met, now_ns);
 	pace_set(s, job);
 	jobs_turn_over(s->jobs, job);
 	return true;

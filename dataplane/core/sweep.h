@@ -47,6 +47,7 @@ struct sweeper {
 	uint32_t out_ifindex[COPY_OUTS];
 	struct sweep_pace *pace; /* by room */
 	uint16_t ip_id;
+	uint64_t copy_ns;	  /* what a copy costs, nearly at best; see cost_note() */
 	uint64_t free_ns;	  /* under rate_cap_pps: when copies may go on */
 	bool stuck[COPY_OUTS];	  /* a port that was waited for in vain */
 	uint64_t lost[COPY_OUTS]; /* dropped by a port's device, not yet counted */

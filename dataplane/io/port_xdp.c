@@ -377,17 +377,23 @@ int port_xdp_publish(struct port *p, int xsks_fd, uint32_t number)
 	return 0;
 }
 
-static void xdp_close(struct port *p)
+static void sockets_close(struct port_xdp *x)
 {
-	struct port_xdp *x = xdp_of(p);
-
 	/* the kernel takes a closed socket out of the XSKMAP by itself */
 	for (uint32_t q = 0; q < x->queues; q++)
 		xsk_socket__delete(x->queue[q].xsk);
 	if (x->umem)
 		xsk_umem__delete(x->umem);
-	if (x->area)
-		munmap(x->area, x->bytes);
+	x->umem = NULL;
+	x->queues = 0;
+}
+
+static void xdp_close(struct port *p)
+{
+	struct port_xdp *x = xdp_of(p);
+
+	sockets_close(x);
+	munmap(x->area, x->bytes);
 	free(x);
 }
 
@@ -403,7 +409,18 @@ static const struct port_ops xdp_ops = {
 };
 
 /* Frames to send stand first in the area, then each queue's. */
-static int umem_make(struct port_xdp *x, uint32_t queues)
+static uint8_t *area_map(size_t bytes)
+{
+	uint8_t *area;
+
+	area = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (area == MAP_FAILED)
+		return NULL;
+	madvise(area, bytes, MADV_HUGEPAGE);
+	return area;
+}
+
+static int umem_make(struct port_xdp *x)
 {
 	const struct xsk_umem_config conf = {
 		.fill_size = PORT_RX_RING,
@@ -411,14 +428,6 @@ static int umem_make(struct port_xdp *x, uint32_t queues)
 		.frame_size = x->chunk,
 	};
 
-	x->bytes = ((size_t)PORT_TX_FRAMES + (size_t)queues * PORT_RX_RING) * x->chunk;
-	x->area = mmap(NULL, x->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (x->area == MAP_FAILED) {
-		x->area = NULL;
-		return -ENOMEM;
-	}
-	madvise(x->area, x->bytes, MADV_HUGEPAGE);
-	memset(x->area, 0, x->bytes);
 	for (uint64_t i = 0; i < PORT_TX_FRAMES; i++)
 		x->tx_addr[x->tx_free++] = i * x->chunk + tx_colour(x, i * x->chunk);
 	return xsk_umem__create(&x->umem, x->area, x->bytes, &x->queue[0].fill, &x->queue[0].comp,
@@ -457,48 +466,70 @@ static void tx_tune(struct port_xdp *x)
 	setsockopt(x->tx_fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &budget, sizeof(budget));
 }
 
-static int xdp_try(struct port_xdp **out, const struct port_xdp_conf *conf,
-		   const struct xdp_iface *iface, uint16_t bind_flags)
+/* The sockets, over the area that x has. */
+static int sockets_open(struct port_xdp *x, uint32_t queues, uint16_t bind_flags)
 {
-	struct port_xdp *x = calloc(1, sizeof(*x));
 	int rc;
 
-	if (!x)
-		return -ENOMEM;
-	*x = (struct port_xdp){
-		.port = {.ops = &xdp_ops, .ifindex = iface->ifindex},
-		.tx_queue = conf->tx_queue,
-		.chunk = iface->mtu <= PORT_CHUNK_MTU ? PORT_CHUNK : PORT_CHUNK_BIG,
-		.zero_copy = bind_flags & XDP_ZEROCOPY,
-	};
-	memcpy(x->port.name, conf->ifname, sizeof(x->port.name));
-	snprintf(x->port.mode, sizeof(x->port.mode), "%s",
-		 x->zero_copy ? "zero-copy" : "copy mode");
-	rc = umem_make(x, iface->queues);
-	for (uint32_t q = 0; !rc && q < iface->queues; q++)
-		rc = queue_open(x, q, bind_flags);
-	if (rc) {
-		xdp_close(&x->port);
-		return rc;
-	}
-	tx_tune(x);
-	*out = x;
-	return 0;
+	x->tx_free = 0;
+	x->zero_copy = bind_flags & XDP_ZEROCOPY;
+	memset(x->queue, 0, sizeof(x->queue));
+	rc = umem_make(x);
+	for (uint32_t q = 0; !rc && q < queues; q++)
+		rc = queue_open(x, q, bind_flags | XDP_USE_NEED_WAKEUP);
+	if (rc)
+		sockets_close(x);
+	return rc;
 }
 
 /* A socket that was just closed holds its queue for some 30 ms more. */
-static int xdp_retry(struct port_xdp **x, const struct port_xdp_conf *conf,
-		     const struct xdp_iface *iface, uint16_t bind_flags)
+static int sockets_retry(struct port_xdp *x, const struct port_xdp_conf *conf, uint32_t queues,
+			 uint16_t bind_flags)
 {
 	uint64_t until = clock_ns() + conf->busy_ms * 1000000;
 	int rc;
 
 	for (;;) {
-		rc = xdp_try(x, conf, iface, bind_flags | XDP_USE_NEED_WAKEUP);
+		rc = sockets_open(x, queues, bind_flags);
 		if (rc != -EBUSY || clock_ns() >= until)
 			return rc;
-		usleep(10000);
+		usleep(5000);
 	}
+}
+
+static struct port_xdp *xdp_new(const struct port_xdp_conf *conf, const struct xdp_iface *iface)
+{
+	struct port_xdp *x = calloc(1, sizeof(*x));
+
+	if (!x)
+		return NULL;
+	x->port.ops = &xdp_ops;
+	x->port.ifindex = iface->ifindex;
+	memcpy(x->port.name, conf->ifname, sizeof(x->port.name));
+	x->tx_queue = conf->tx_queue;
+	x->chunk = iface->mtu <= PORT_CHUNK_MTU ? PORT_CHUNK : PORT_CHUNK_BIG;
+	x->bytes = ((size_t)PORT_TX_FRAMES + (size_t)iface->queues * PORT_RX_RING) * x->chunk;
+	x->area = area_map(x->bytes);
+	if (!x->area) {
+		free(x);
+		return NULL;
+	}
+	return x;
+}
+
+/* Zero-copy if the driver can, else copy mode. */
+static int xdp_start(struct port_xdp *x, const struct port_xdp_conf *conf, uint32_t queues)
+{
+	int rc = sockets_retry(x, conf, queues, XDP_ZEROCOPY);
+
+	if (rc && rc != -EBUSY && rc != -EPERM)
+		rc = sockets_retry(x, conf, queues, XDP_COPY);
+	if (rc)
+		return rc;
+	snprintf(x->port.mode, sizeof(x->port.mode), "%s",
+		 x->zero_copy ? "zero-copy" : "copy mode");
+	tx_tune(x);
+	return 0;
 }
 
 static void open_error(int rc, const char *ifname, char err[PORT_ERR_LEN])
@@ -534,7 +565,7 @@ struct port *port_xdp_open(const struct port_xdp_conf *conf, int *rc, char err[P
 {
 	const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
 	struct xdp_iface iface;
-	struct port_xdp *x = NULL;
+	struct port_xdp *x;
 
 	*rc = xdp_iface_get(conf->ifname, &iface, err);
 	if (*rc)
@@ -546,14 +577,14 @@ struct port *port_xdp_open(const struct port_xdp_conf *conf, int *rc, char err[P
 		return NULL;
 	}
 	setrlimit(RLIMIT_MEMLOCK, &unlimited); /* if it may not, the umem says so */
-	*rc = xdp_retry(&x, conf, &iface, XDP_ZEROCOPY);
-	if (*rc && *rc != -EBUSY && *rc != -EPERM)
-		*rc = xdp_retry(&x, conf, &iface, XDP_COPY);
-	if (*rc) {
-		open_error(*rc, conf->ifname, err);
-		return NULL;
-	}
-	return &x->port;
+	x = xdp_new(conf, &iface);
+	*rc = x ? xdp_start(x, conf, iface.queues) : -ENOMEM;
+	if (!*rc)
+		return &x->port;
+	open_error(*rc, conf->ifname, err);
+	if (x)
+		xdp_close(&x->port);
+	return NULL;
 }
 
 int port_xdp_parse(const char *spec, struct port_xdp_conf *conf, char err[PORT_ERR_LEN])

@@ -242,6 +242,7 @@ static void test_overload(void **state)
 	const struct crier_room_counters *r = room_counters(&s->t, 0, 1);
 
 	fixture_fill4(&s->f, 1, 0, 100, 100, 1);
+	s->s.copy_ns = 1000000; /* a sweep takes 100 ms: there is no catching up */
 	for (uint32_t i = 0; i < 5; i++)
 		push(s, 1, 1, i, 100);
 	run(s);
@@ -252,6 +253,26 @@ static void test_overload(void **state)
 	assert_int_equal(counter(s, CRIER_WORKER_overload_pkts), 2);
 	assert_int_equal(counter(s, CRIER_WORKER_overload_copies), 200);
 	reconcile(s, 1);
+}
+
+/* A room that sends a packet in no time may have a clump of them waiting. */
+static void test_catch_up(void **state)
+{
+	struct state *s = *state;
+	const struct crier_room_counters *r = room_counters(&s->t, 0, 1);
+
+	fixture_fill4(&s->f, 1, 0, 100, 100, 1);
+	s->s.copy_ns = 20000; /* 2 ms a sweep, 40 ms for 20 */
+	for (uint32_t i = 0; i < 25; i++)
+		push(s, 1, 1, i, 100);
+	assert_int_equal(r->overload_pkts, 25 - 19); /* 19.99 */
+	run(s);
+	s->s.copy_ns = 1;
+	for (uint32_t i = 0; i < 100; i++)
+		push(s, 1, 1, i, 100);
+	assert_int_equal(r->overload_pkts, 6 + 100 - 64);
+	run(s);
+	assert_true(s->s.copy_ns < 20000);
 }
 
 /* The room is deleted in mid-sweep and its number and pages serve another. */
@@ -543,13 +564,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_everyone_once), TEST(test_two_ports_interleaved),
 		TEST(test_order_in_room), TEST(test_small_room_beside_large),
-		TEST(test_overload),	  TEST(test_room_gone),
-		TEST(test_drops_named),	  TEST(test_port_full),
-		TEST(test_device_drops),  TEST(test_oversize),
-		TEST(test_small_buffers), TEST(test_deadman),
-		TEST(test_shards),	  TEST(test_rate_cap),
-		TEST(test_pace),	  TEST(test_capture),
-		TEST(test_port_mem_fifo), TEST(test_port_mem_rx),
+		TEST(test_overload),	  TEST(test_catch_up),
+		TEST(test_room_gone),	  TEST(test_drops_named),
+		TEST(test_port_full),	  TEST(test_device_drops),
+		TEST(test_oversize),	  TEST(test_small_buffers),
+		TEST(test_deadman),	  TEST(test_shards),
+		TEST(test_rate_cap),	  TEST(test_pace),
+		TEST(test_capture),	  TEST(test_port_mem_fifo),
+		TEST(test_port_mem_rx),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
