@@ -221,5 +221,7 @@ echo "ok: $answer"
 ask warnings
 [[ $answer == *"next hops is full"* ]] || fail "the full table goes unnoticed: $answer"
 
-exec {probe[1]}>&-
+to=${probe[1]}
+exec {to}>&-
+# shellcheck disable=SC2154 # coproc sets it
 wait "$probe_PID" || fail "the probe ended badly"
