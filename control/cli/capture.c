@@ -191,7 +191,7 @@ static int capture_run(struct cli *cli, struct capture *c, const char *file)
 	end = api_stream(cli->api, path, stop, take_piece, c);
 	free(path);
 	if (end == API_FAILED)
-		code = cli_refused(cli);
+		code = cli->argc ? cli_refused_about(cli, cli->argv[0]) : cli_refused(cli);
 	else if (!*c->error)
 		write_empty(c);
 	/* A reader that has seen enough is no error. */

@@ -87,6 +87,8 @@ void cli_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int cli_usage(const struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Prints why the last call to crierd failed; returns CLI_REFUSED. */
 int cli_refused(const struct cli *cli);
+/* The same of something that may not exist, which is named if the reason doesn't. */
+int cli_refused_about(const struct cli *cli, const char *what);
 
 /* Decimal, or hexadecimal after 0x.  0, or -1 if s is no number of [least, most]. */
 int number_parse(const char *s, uint64_t least, uint64_t most, uint64_t *out);

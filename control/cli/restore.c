@@ -42,8 +42,12 @@ static int send_part(struct restoring *r, bool merge, const char *body, size_t l
 	json_t *answer = api_send(r->cli->api, "POST",
 				  merge ? "/v1/restore?merge=1" : "/v1/restore", PLAIN, body, len);
 
-	if (!answer)
-		return cli_refused(r->cli);
+	if (!answer) {
+		cli_refused(r->cli);
+		if (!merge && api_status(r->cli->api) == 409)
+			cli_error("restore --merge adds to rooms that exist");
+		return CLI_REFUSED;
+	}
 	add_up(r->sum, answer);
 	json_decref(answer);
 	return CLI_OK;

@@ -26,7 +26,7 @@ int cmd_get(struct cli *cli)
 
 	free(path);
 	if (!answer)
-		return cli_refused(cli);
+		return cli->argc ? cli_refused_about(cli, cli->argv[0]) : cli_refused(cli);
 	if (cli->json) {
 		json_print(answer);
 		json_decref(answer);
@@ -56,7 +56,7 @@ int cmd_set(struct cli *cli)
 	json_decref(body);
 	free(path);
 	if (!answer)
-		return cli_refused(cli);
+		return cli_refused_about(cli, cli->argv[0]);
 	if (cli->json)
 		json_print(answer);
 	else

@@ -45,6 +45,20 @@ int cli_refused(const struct cli *cli)
 	return CLI_REFUSED;
 }
 
+int cli_refused_about(const struct cli *cli, const char *what)
+{
+	char *name, *reason;
+
+	if (api_status(cli->api) != 404 || strstr(api_error(cli->api), what))
+		return cli_refused(cli);
+	name = printable(what);
+	reason = printable(api_error(cli->api));
+	cli_error("%s: %s", name, reason);
+	free(name);
+	free(reason);
+	return CLI_REFUSED;
+}
+
 void *xalloc(void *p)
 {
 	if (!p) {

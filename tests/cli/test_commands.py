@@ -261,6 +261,9 @@ class Settings(harness.Case):
         self.assertIn("0 to 63", self.err("set", "dscp", "64"))
         self.assertIn("no setting", self.err("set", "colour", "1"))
         self.assertIn("no setting", self.err("get", "colour"))
+        for args in (["get", "colour"], ["set", "colour", "1"], ["capture", "colour", "-w", "-"]):
+            self.server.answers = [lambda h: h.send(404, {"error": "there is none"})]
+            self.assertEqual(self.err(*args), "crierctl: colour: there is none\n")
 
 
 if __name__ == "__main__":
