@@ -223,6 +223,7 @@ static int listener_add(struct http *h, int fd, const char *token, const char *p
 	if (!l->server || (token && !(l->token = strdup(token))) ||
 	    (path && !(l->path = strdup(path))))
 		goto out;
+	evhttp_set_bevcb(l->server, http_own_connection, NULL);
 	evhttp_set_gencb(l->server, on_call, l);
 	evhttp_set_allowed_methods(l->server, ALL_METHODS);
 	evhttp_set_max_body_size(l->server, HTTP_BODY_MAX);

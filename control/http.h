@@ -16,8 +16,10 @@
 
 #include "control/loop.h"
 
+struct bufferevent;
 struct crierd;
 struct event;
+struct event_base;
 struct evbuffer;
 struct evhttp_request;
 struct http;
@@ -111,6 +113,9 @@ int http_listen_unix(struct http *h, const char *path, char err[HTTP_ERR_LEN]);
 int http_listen_tcp(struct http *h, const char *address, const char *token, char err[HTTP_ERR_LEN]);
 /* Ends all calls and jobs, closes and removes the sockets. */
 void http_close(struct http *h);
+
+/* For evhttp_set_bevcb(): makes its own errors JSON too. */
+struct bufferevent *http_own_connection(struct event_base *base, void *arg);
 
 struct http_stats {
 	uint64_t calls, refused; /* answered, and of these with 4xx or 5xx */
