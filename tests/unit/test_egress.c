@@ -283,21 +283,23 @@ static void test_sources(void **state)
 	expect("fd77::1", "port 1 vlan -1,-1 tpid 0,0 to fe80::1 from fd02::1 mtu 1500");
 }
 
-static void via_gateway6(void)
+/* RTA_VIA: a family, and an address of it. */
+static void via_gateway6(const char *gateway)
 {
-	struct {
-		struct rtvia via;
-		struct crier_addr addr;
-	} __attribute__((packed)) v = {.via.rtvia_family = AF_INET6, .addr = addr("fe80::9")};
+	__kernel_sa_family_t family = AF_INET6;
+	struct crier_addr a = addr(gateway);
+	uint8_t v[sizeof(family) + sizeof(a)];
 
-	mnl_attr_put(msg(), RTA_VIA, sizeof(v.via.rtvia_family) + 16, &v);
+	memcpy(v, &family, sizeof(family));
+	memcpy(v + sizeof(family), &a, sizeof(a));
+	mnl_attr_put(msg(), RTA_VIA, sizeof(v), v);
 }
 
 static void test_other_family(void **state)
 {
 	(void)state;
 	route_begin("10.126.0.0", 16);
-	via_gateway6();
+	via_gateway6("fe80::9");
 	mnl_attr_put_u32(msg(), RTA_OIF, 2);
 	route_end();
 	expect("10.126.0.1", "port 1 vlan -1,-1 tpid 0,0 to fe80::9 from 10.2.0.1 mtu 1500");
