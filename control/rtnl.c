@@ -221,6 +221,21 @@ static void on_dumps(int fd, short what, void *arg)
 	} while (now_ns() < end);
 }
 
+/*
+ * What is still queued is thrown away before all is read anew: the word that an object
+ * queued here is gone again may be among the lost.
+ */
+static void notes_lost(struct rtnl *r)
+{
+	uint64_t end = now_ns() + 50 * TURN_NS;
+
+	r->stats.overruns++;
+	while (now_ns() < end && (mnl_socket_recvfrom(r->notes, r->buf, sizeof(r->buf)) > 0 ||
+				  errno == ENOBUFS || errno == ENOSPC || errno == EINTR))
+		;
+	rtnl_resync(r, UINT32_MAX);
+}
+
 static void on_notes(int fd, short what, void *arg)
 {
 	struct rtnl *r = arg;
@@ -240,9 +255,8 @@ static void on_notes(int fd, short what, void *arg)
 			r->settled = true;
 			return;
 		} else if (errno != EINTR) {
-			/* ENOBUFS: some were lost; ENOSPC: one didn't fit.  Read all anew. */
-			r->stats.overruns++;
-			rtnl_resync(r, UINT32_MAX);
+			/* ENOBUFS: some were lost; ENOSPC: one didn't fit. */
+			notes_lost(r);
 			return;
 		}
 	}

@@ -4,8 +4,9 @@
  * notifications were lost.
  *
  * While a dump is under way, notifications wait in their socket and are applied after
- * it: the last word on each object is always the newest.  If they overflow meanwhile,
- * that is one more resync.  A turn of the event loop takes about a millisecond.
+ * it: the last word on each object is always the newest.  If they overflow, what is left
+ * of them is thrown away and all is dumped anew.  A turn of the event loop takes about a
+ * millisecond.
  */
 #ifndef CRIER_RTNL_H
 #define CRIER_RTNL_H

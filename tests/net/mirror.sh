@@ -196,6 +196,38 @@ add_addrs edge e2 10.3.0.1/24
 add_addrs oth o0 10.3.0.2/24
 becomes_via "an interface that is back" 10.3.0.2 port=e2 "mac=$(mac_of oth o0)" state=ready
 
+# More notifications than the socket holds: some are lost, and all is read anew.
+routes4()
+{
+	ask stats
+	answer=${answer#*routes4=}
+	answer=${answer%% *}
+}
+have_routes()
+{
+	routes4
+	[ "$answer" = "$1" ]
+}
+routes4
+before=$answer
+probe_pid=$(pgrep -x nexthop-probe)
+kill -STOP "$probe_pid"
+for i in {0..99999}; do
+	echo "route add 11.$((i >> 16)).$((i >> 8 & 255)).$((i & 255))/32 via 10.2.0.2"
+done >"$T/routes"
+edge -batch "$T/routes"
+head -n 50000 "$T/routes" | sed s/add/del/ >"$T/routes-gone"
+edge -batch "$T/routes-gone"
+kill -CONT "$probe_pid"
+wait_until 30 have_routes $((before + 50000)) || fail "routes after a flood: want $((before + 50000)), got $answer"
+ask stats
+[[ $answer != *"overruns=0 "* ]] || fail "nothing was lost: the flood is too small to test anything"
+becomes_via "a route lost in the flood" 11.0.0.5 "none: no route"
+becomes_via "a route that came with it" 11.1.0.5 state=ready
+edge route flush root 11.0.0.0/8
+wait_until 30 have_routes "$before" || fail "routes after the flood: want $before, got $answer"
+echo "ok: a flood of notifications"
+
 # What is unused is given back.
 ask sweep 10.2.0.2
 sleep 0.5
