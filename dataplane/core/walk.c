@@ -30,19 +30,24 @@ static bool page_is_ours(const struct walk *w, uint32_t page)
 	return load_ordered(&w->t->pages[page].owner) == want;
 }
 
+/* Two bursts of v4 members: asked for while the burst at hand is being copied. */
+#define WALK_AHEAD_BYTES 1024
+
+/* May reach beyond a page: prefetching what isn't there does no harm. */
+static void walk_prefetch(const void *from)
+{
+	for (uint32_t i = 0; i < WALK_AHEAD_BYTES; i += 64)
+		__builtin_prefetch((const char *)from + i);
+}
+
 /* Its memory will be wanted once the page at hand is done. */
 static void page_prefetch(const struct walk *w, uint32_t page)
 {
-	const struct crier_page *p = &w->t->pages[page];
-	const char *members;
-
-	__builtin_prefetch(p);
+	__builtin_prefetch(&w->t->pages[page]);
 	if (w->family6)
-		members = (const char *)page6_members(w->t, page);
+		walk_prefetch(page6_members(w->t, page));
 	else
-		members = (const char *)&w->t->members4[page];
-	__builtin_prefetch(members);
-	__builtin_prefetch(members + 64);
+		walk_prefetch(&w->t->members4[page]);
 }
 
 static void page_enter(struct walk *w, uint32_t page)
@@ -129,6 +134,8 @@ static uint32_t page_take(struct walk *w, struct walk_burst *b, uint32_t n)
 		w->place = page_take6(page6_members(w->t, w->page), from, b, n);
 	else
 		w->place = page_take4(&w->t->members4[w->page], from, b, n);
+	if (!w->family6 && w->place < CRIER_PAGE_SLOTS)
+		walk_prefetch(&w->t->members4[w->page].member[w->place]);
 	return w->place - from;
 }
 

@@ -19,8 +19,8 @@
 #define FRAME_LEN 154
 #define PAYLOAD_LEN (FRAME_LEN - 14 - 20 - 8)
 #define BURST 64
-#define ROUNDS 41
-#define SLICE_COPIES 1000000
+#define ROUNDS 101
+#define SLICE_COPIES 300000
 
 struct bench {
 	const char *name;
