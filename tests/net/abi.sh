@@ -29,8 +29,8 @@ refused 'abi' in_edge "$CRIERD" --interface e0 --interface e1
 refused 'abi' in_edge "$CRIER_DP" --port xdp:e0
 set_word 8 01 00 00 00
 set_word 0 ff
-refused 'flush' in_edge "$CRIERD" --interface e0 --interface e1
-refused 'crier' in_edge "$CRIER_DP" --port xdp:e0
+refused 'not made by crier' in_edge "$CRIERD" --interface e0 --interface e1
+refused 'not made by crier' in_edge "$CRIER_DP" --port xdp:e0
 set_word 0 31
 
 crierd_start

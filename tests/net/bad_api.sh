@@ -12,7 +12,7 @@ room talk 5000 --ssrc 1
 
 echo "-- rooms"
 refused 'exists' ctl room add talk --port 5002 --from 10.1.0.2
-refused '5000' ctl room add other --port 5000 --from 10.1.0.2
+refused 'in use' ctl room add other --port 5000 --from 10.1.0.2
 refused 'from' ctl room add other --port 5002
 refused 'ssrc' ctl room add other --port 5002 --from any
 refused '10.1.0.300' ctl room add other --port 5002 --from 10.1.0.300

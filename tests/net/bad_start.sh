@@ -11,20 +11,20 @@ in_edge ip link add x0 type veth peer name x1
 
 d()
 {
-	in_edge "$CRIERD" "$@"
+	in_edge timeout --foreground 60 "$CRIERD" "$@"
 }
 
 echo "-- crierd's place"
 mkdir -p /run/plain
 refused 'bpf' d --interface e0 --pin-dir /run/plain/crier
-refused 'bpf' d --interface e0 --pin-dir /run/nowhere/crier
+refused 'nowhere' d --interface e0 --pin-dir /run/nowhere/crier
 : >/run/file
 refused '/run/file' d --interface e0 --run-dir /run/file/crier
 refused 'nosuch' d --interface nosuch
 refused 'mode' d --interface e0,mode=warp
 refused 'max-listeners' d --interface e0 --max-listeners many
 refused 'usage\|option\|frobnicate' d --frobnicate
-refused 'bpf\|root\|CAP_\|permission\|permitted' in_edge setpriv --reuid=65534 --clear-groups \
+refused 'bpf\|root\|CAP_\|permission\|permitted' in_edge timeout --foreground 60 setpriv --reuid=65534 --clear-groups \
 	--bounding-set=-all --inh-caps=-all "$CRIERD" --interface e0 --run-dir "$T/nobody"
 
 echo "-- a foreign XDP program"
@@ -59,15 +59,15 @@ refused 'nosuch.yaml' d --config "$T/nosuch.yaml"
 echo "-- beside a live crierd"
 crierd_start
 room talk 5000
-refused 'is running\|live\|at work\|in use\|already' d --interface e0 --interface e1
-refused 'is running\|live\|at work\|in use\|already' d --interface x0 --pin-dir /sys/fs/bpf/other
+refused 'another crierd\|already\|live' d --interface e0 --interface e1
+refused 'another crierd\|already\|live' d --interface x0 --pin-dir /sys/fs/bpf/other
 alive crierd || fail "crierd was disturbed"
 want "rooms of the live crierd" 1 "$(api GET /v1/rooms | jq '.rooms | length')"
 
 echo "-- crier-dp"
 p()
 {
-	in_edge "$CRIER_DP" "$@"
+	in_edge timeout --foreground 60 "$CRIER_DP" "$@"
 }
 refused 'usage\|port' p
 refused 'port' p --port tape:e0
@@ -76,7 +76,7 @@ refused 'x0' p --port xdp:x0
 refused 'queue' p --port xdp:e0,queue=77
 refused 'cpu' p --port xdp:e0 --cpu 4096
 refused 'crierd' p --port xdp:e0 --pin-dir /sys/fs/bpf/nothing
-refused 'bpf\|root\|CAP_\|permission\|permitted' setpriv --reuid=65534 --clear-groups \
+refused 'bpf\|root\|CAP_\|permission\|permitted' timeout --foreground 60 setpriv --reuid=65534 --clear-groups \
 	--bounding-set=-all --inh-caps=-all "$CRIER_DP" --port xdp:e0
 dp_start
 refused 'queue\|in use\|busy' p --port xdp:e0

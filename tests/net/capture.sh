@@ -47,6 +47,6 @@ want "exit status of an interrupted capture" 0 "$status"
 hear ear "$(listeners 1 3)" 20
 speak 5000 --count 20 >/dev/null
 want "heard after captures" 20 "$(heard ear received)"
-refused 'nosuch' ctl capture nosuch -w "$T/cap3.pcapng"
+refused 'no such room' ctl capture nosuch -w "$T/cap3.pcapng"
 stop dp
 stop crierd

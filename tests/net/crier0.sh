@@ -7,7 +7,7 @@
 
 topology
 crierd_start
-dp_start --port xdp:crier0p
+PORTS="e0 e1 crier0p" dp_start
 ctl room add local --port 5000 --from 198.18.0.1 >/dev/null || fail "room local"
 room remote 5002
 listeners 10 | members local

@@ -6,8 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 
 topology
-start crierd edge "$CRIERD" --interface e0,mode=generic --interface e1,mode=native
-wait_log crierd 'crierd: ready'
+INTERFACES="e0,mode=generic e1,mode=native" crierd_start
 dp_start
 want "modes" 'e0 generic e1 native' \
 	"$(api GET /v1/status | jq -r '[.interfaces[] | select(.name | test("^e")) | .name, .mode] | join(" ")')"

@@ -15,8 +15,8 @@ add_addrs edge e2 10.3.0.1/24
 add_addrs oth o0 10.3.0.2/24
 nsenter --net=/run/netns/oth ip route add local 10.128.0.0/9 dev lo
 nsenter --net=/run/netns/oth ip route add default via 10.3.0.1
-crierd_start --interface e2
-dp_start --port xdp:e2
+INTERFACES="e0 e1 e2" crierd_start
+PORTS="e0 e1 e2" dp_start
 room talk 5000
 listeners 100 | members talk
 

@@ -8,7 +8,7 @@
 
 topology
 crierd_start
-dp_start
+QUEUE_PKTS=3 dp_start
 room big 5000
 room small 5001
 listeners 50000 >"$T/big"

@@ -20,7 +20,7 @@ for n in 1 2 3 4; do
 done
 
 judge_start --listeners "$T/all" --streams 2 --log "$T/p1.pub" --expect-ttl 64 --expect-dscp 46
-publish p1 5000 --room r --rooms 4 --streams 2 --rate 50 --sr 0.5 --seconds 6
+publish p1 5000 --room r --rooms 4 --streams 2 --rate 20 --sr 0.5 --seconds 6
 wait_end p1
 want "exit status of the publisher" 0 "$status"
 all_right

@@ -7,11 +7,8 @@
 
 topology
 add_addrs lsn l0 10.2.0.9/24
-start crierd edge "$CRIERD" --interface e1
-wait_log crierd 'crierd: ready'
-in_edge "$CRIER_DP" --port xdp:e1 --cpu "$DP_CPU" >"$T/dp.log" 2>&1 &
-pids[dp]=$!
-wait_log dp 'crier-dp: ready'
+INTERFACES=e1 crierd_start
+PORTS=e1 dp_start
 
 ctl room add talk --port 5000 --from 10.2.0.9 >/dev/null || fail "room add"
 listeners 100 | members talk

@@ -33,7 +33,7 @@ want "headers as set" ' 10 7 10 7 0 ' "$(headers)"
 want "what get says" 7 "$(api GET /v1/settings/ttl | jq .value)"
 refused 255 ctl set ttl 256
 refused ttl ctl set ttl many
-refused frobnicate ctl set frobnicate 1
+refused 'no such setting' ctl set frobnicate 1
 
 want "TTL after refusals" 7 "$(api GET /v1/settings/ttl | jq .value)"
 in_edge ip link set e1 mtu 1280 # the least that IPv6 allows

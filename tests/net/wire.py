@@ -199,7 +199,7 @@ def main():
             command.add_argument("source", type=endpoint)
             command.add_argument("to", type=endpoint)
         command.add_argument("--count", type=int, default=100)
-        command.add_argument("--interval", type=float, default=0.002)
+        command.add_argument("--interval", type=float, default=0.005)
         command.add_argument("--first", type=float, default=30, help="longest wait for a packet")
         command.add_argument("--quiet", type=float, default=3, help="silence that ends recv")
         command.add_argument("--ssrc", type=lambda s: int(s, 0), default=0x1234)
