@@ -264,7 +264,7 @@ void api_status(struct call *call)
 	http_reply_json(call, 200, json);
 }
 
-/* Healthy: it serves, and what it deferred comes to pass. */
+/* Healthy: it serves, its rooms are served, and what it deferred comes to pass. */
 void api_health(struct call *call)
 {
 	const struct crierd *d = call->d;
@@ -272,6 +272,8 @@ void api_health(struct call *call)
 
 	if (!d->serving)
 		say(reasons, "starting");
+	if (d->store.rooms_n)
+		workers_warnings(d, reasons);
 	if (grace_age_ns(d->grace) > GRACE_SLOW_NS)
 		say(reasons, "worker %d does not turn", grace_waits_for(d->grace));
 	if (json_array_size(reasons)) {

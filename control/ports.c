@@ -137,9 +137,12 @@ static int port_attach(struct ports *p, uint32_t n, const struct link *l, char e
 		return rc;
 	}
 	snprintf(own->attach_note, sizeof(own->attach_note), "%.*s", PORT_NOTE_LEN - 1, got.note);
+	if (*got.note)
+		log_warn("%s", got.note);
 	if (!(flags & CRIER_PORT_LOCAL) && loader_vlan_hidden(l->name, note) == 1) {
 		flags |= CRIER_PORT_VLAN_HIDDEN;
 		snprintf(own->vlan_note, sizeof(own->vlan_note), "%.*s", PORT_NOTE_LEN - 1, note);
+		log_warn("%s", note);
 	}
 	tbl_store(&port->mode, got.mode);
 	tbl_store(&port->flags, flags);

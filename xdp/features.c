@@ -124,9 +124,13 @@ static int veth_vlan_hidden(const char *ifname, char note[LOADER_NOTE_LEN])
 {
 	char peer[IF_NAMESIZE], driver[32];
 
-	/* The other end is here only if it exists, is a veth, and its other end is we. */
-	if (!if_indextoname(veth_peer(ifname), peer) || nic_driver(peer, driver) ||
-	    strcmp(driver, "veth") || veth_peer(peer) != if_nametoindex(ifname)) {
+	/*
+	 * The other end is here only if it exists, is a veth, and its other end is we; with our
+	 * own index it stands in another namespace.
+	 */
+	if (!if_indextoname(veth_peer(ifname), peer) || !strcmp(peer, ifname) ||
+	    nic_driver(peer, driver) || strcmp(driver, "veth") ||
+	    veth_peer(peer) != if_nametoindex(ifname)) {
 		snprintf(
 			note, LOADER_NOTE_LEN,
 			"the other end of %.15s is in another namespace: if VLAN-tagged packets "

@@ -24,6 +24,7 @@ refused 'nosuch' d --interface nosuch
 refused 'mode' d --interface e0,mode=warp
 refused 'max-listeners' d --interface e0 --max-listeners many
 refused 'usage\|option\|frobnicate' d --frobnicate
+install -d -o 65534 "$T/nobody"
 refused 'bpf\|root\|CAP_\|permission\|permitted' in_edge timeout --foreground 60 setpriv --reuid=65534 --clear-groups \
 	--bounding-set=-all --inh-caps=-all "$CRIERD" --interface e0 --run-dir "$T/nobody"
 
@@ -33,7 +34,7 @@ __attribute__((section("xdp"), used)) int foreign(void *ctx)
 {
 	return 2; /* XDP_PASS */
 }
-char license[] __attribute__((section("license"), used)) = "GPL";
+char _license[] __attribute__((section("license"), used)) = "GPL";
 C
 clang -O2 -target bpf -c "$T/pass.bpf.c" -o "$T/pass.o" || fail "clang"
 bpftool prog load "$T/pass.o" /sys/fs/bpf/foreign || fail "bpftool prog load"
@@ -49,9 +50,9 @@ config()
 	cat >"$T/crierd.yaml"
 }
 config <<<$'interfaces:\n  - name: e0\nfrobnicate: 1'
-refused 'frobnicate\|line 3' d --config "$T/crierd.yaml"
+refused 'crierd.yaml:3: .*frobnicate' d --config "$T/crierd.yaml"
 config <<<$'interfaces: [\n'
-refused 'line' d --config "$T/crierd.yaml"
+refused 'crierd.yaml:3: ' d --config "$T/crierd.yaml"
 head -c 100000 /dev/urandom >"$T/crierd.yaml"
 refused 'crierd.yaml' d --config "$T/crierd.yaml"
 refused 'nosuch.yaml' d --config "$T/nosuch.yaml"

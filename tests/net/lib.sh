@@ -124,9 +124,11 @@ wait_until()
 
 # ---- topology ------------------------------------------------------------------------------------
 
+# Publishers keep to one CPU: a veth queues by CPU, and a stream spread over queues gets reordered
+# before crier ever sees it.
 in_pub()
 {
-	nsenter --net=/run/netns/pub "$@"
+	nsenter --net=/run/netns/pub taskset -c 0 "$@"
 }
 
 in_edge()
@@ -161,7 +163,9 @@ add_link()
 	local ns dev
 	for ns in "$1 $2" "$3 $4"; do
 		dev=${ns#* } ns=${ns% *}
-		nsenter --net="/run/netns/$ns" ethtool -K "$dev" gro off tso off gso off 2>/dev/null
+		# And a tag must stay in its frame, or XDP at the other end does not see it.
+		nsenter --net="/run/netns/$ns" ethtool -K "$dev" gro off tso off gso off \
+			txvlan off rxvlan off 2>/dev/null
 		nsenter --net="/run/netns/$ns" tc qdisc add dev "$dev" root pfifo limit 10000
 		nsenter --net="/run/netns/$ns" ip link set "$dev" up
 	done
@@ -222,9 +226,11 @@ listeners6()
 # start NAME NS COMMAND...: in the background, log in $T/NAME.log.
 start()
 {
-	local name=$1 ns=$2
+	local name=$1 ns=$2 cpus=$REST_CPUS
 	shift 2
-	nsenter --net="/run/netns/$ns" taskset -c "$REST_CPUS" "$@" >"$T/$name.log" 2>&1 </dev/null &
+	[ "$ns" != pub ] || cpus=0
+	: >"$T/$name.log" # now, lest an earlier one's words be taken for its own
+	nsenter --net="/run/netns/$ns" taskset -c "$cpus" "$@" >>"$T/$name.log" 2>&1 </dev/null &
 	pids[$name]=$!
 }
 
@@ -291,8 +297,9 @@ dp_start()
 		options+=(--port "xdp:$i")
 	done
 	mv -f "$T/dp.log" "$T/dp-before.log" 2>/dev/null
+	: >"$T/dp.log"
 	nsenter --net=/run/netns/edge "$CRIER_DP" "${options[@]}" --cpu "$DP_CPU" "$@" \
-		>"$T/dp.log" 2>&1 </dev/null &
+		>>"$T/dp.log" 2>&1 </dev/null &
 	pids[dp]=$!
 	wait_log dp 'crier-dp: ready'
 	# A room's packets may wait for long: where a busy machine stalls, that is no overload.
@@ -372,17 +379,17 @@ hear()
 	wait_log "$1" listening
 }
 
-# heard NAME FIELD
+# heard NAME FIELD: when it has ended; for command substitution, hence no wait.
 heard()
 {
-	[ -z "${pids[$1]-}" ] || wait_end "$1"
+	wait_until 120 gone "$1" || fail "$1 does not end"
 	tail -n 1 "$T/$1.log" | jq -r ".$2"
 }
 
 # speak PORT [option of wire.py send...]: what it sent, as JSON.
 speak()
 {
-	in_pub taskset -c "$REST_CPUS" "$WIRE" send "$PUB" "10.1.0.1:$1" "${@:2}"
+	in_pub "$WIRE" send "$PUB" "10.1.0.1:$1" "${@:2}"
 }
 
 # mac_of NS DEV

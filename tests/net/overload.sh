@@ -16,7 +16,7 @@ listeners 10 900000 >"$T/small"
 members big <"$T/big"
 members small <"$T/small"
 
-judge_start --room small --listeners "$T/small" --room big --churners "$T/big" \
+judge_start --linger 3 --room small --listeners "$T/small" --room big --churners "$T/big" \
 	--log "$T/p1.pub" --log "$T/p2.pub"
 publish p1 5000 --room big --rate 200 --seconds 6
 publish p2 5001 --room small --rate 50 --seconds 6
@@ -37,6 +37,7 @@ accepted=$(api GET /v1/rooms/big | jq '[.streams[].accepted] | add')
 want "packets accepted = swept + dropped" "$accepted" "$(room_stat big 'pkts + .overload_pkts')"
 want "copies not made" "$(($(room_stat big overload_pkts) * 50000))" "$(room_stat big overload_copies)"
 want "copies due" "$(($(room_stat big pkts) * 50000))" "$(room_stat big due)"
-want "copies, crier's word against the sink's" "$(room_stat big copies)" "$(judged churner_copies)"
+want "copies, crier's word against the sink's" "$(stat_of .worker.copies)" \
+	"$(($(judged copies) + $(judged rtcp_copies)))"
 stop dp
 stop crierd

@@ -3,7 +3,7 @@
 # crierd is killed (-9) at all sorts of moments and started again under traffic: not a copy is
 # lost, and rooms, members and settings are there again, from the pinned maps alone.
 #
-#   pub ── e0 [edge] e1 ── lsn: 2,000 who stay, 20,000 whose joining is cut short
+#   pub ── e0 [edge] e1 ── lsn: 2,000 who stay, 8,000 whose joining is cut short
 . "$(dirname "$0")/lib.sh"
 
 topology
@@ -13,7 +13,7 @@ room talk 5000
 room other 5002 --ssrc 5 --pt 96
 { listeners 1500 && listeners6 500; } >"$T/stay"
 members talk <"$T/stay"
-listeners 20000 100000 >"$T/late"
+listeners 8000 100000 >"$T/late"
 ctl set ttl 61 >/dev/null || fail "set"
 
 # kept: what the next crierd has to know of what the last one did.
@@ -25,7 +25,7 @@ kept()
 }
 
 judge_start --room talk --listeners "$T/stay" --churners "$T/late" --log "$T/p1.pub" --expect-ttl 61
-publish p1 5000 --room talk --rate 50 --seconds "${RESTART_S:-15}"
+publish p1 5000 --room talk --rate 25 --seconds "${RESTART_S:-15}"
 before=$(kept)
 kills=0
 while alive p1; do
