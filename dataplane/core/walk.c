@@ -34,14 +34,14 @@ static bool page_is_ours(const struct walk *w, uint32_t page)
 #define WALK_AHEAD_BYTES 1024
 
 /* May reach beyond a page: prefetching what isn't there does no harm. */
-static void walk_prefetch(const void *from)
+static inline __attribute__((always_inline)) void walk_prefetch(const void *from)
 {
 	for (uint32_t i = 0; i < WALK_AHEAD_BYTES; i += 64)
 		__builtin_prefetch((const char *)from + i);
 }
 
 /* Its memory will be wanted once the page at hand is done. */
-static void page_prefetch(const struct walk *w, uint32_t page)
+static inline __attribute__((always_inline)) void page_prefetch(const struct walk *w, uint32_t page)
 {
 	__builtin_prefetch(&w->t->pages[page]);
 	if (w->family6)
