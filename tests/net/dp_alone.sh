@@ -10,7 +10,7 @@ FIXTURE=$CRIER_BUILD/tests/net/dp_fixture
 N=1000 N6=200
 FIRST4=10.0.0.1:20000 # whom dp_fixture makes first, and a later one of each family
 LATER4=10.0.3.100:20867
-LATER6=[fd00::64]:20099
+LATER6='[fd00::64]:20099'
 
 fixture_start()
 {

@@ -303,7 +303,8 @@ dp_start()
 	pids[dp]=$!
 	wait_log dp 'crier-dp: ready'
 	# A room's packets may wait for long: where a busy machine stalls, that is no overload.
-	ctl set queue_pkts "${QUEUE_PKTS:-64}" >/dev/null || fail "set queue_pkts"
+	[ -z "${pids[crierd]-}" ] || ctl set queue_pkts "${QUEUE_PKTS:-64}" >/dev/null ||
+		fail "set queue_pkts"
 }
 
 ctl()
