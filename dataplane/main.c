@@ -198,7 +198,10 @@ static int serve(struct worker *w, struct tables *t, int slot)
 	worker_run(w);
 	sd_notify(0, "STOPPING=1");
 	worker_close(w);
-	return 0;
+	if (!w->retired)
+		return 0;
+	log_err("crierd --flush took these tables away: start crierd, then crier-dp again");
+	return 1;
 }
 
 int main(int argc, char **argv)

@@ -255,6 +255,7 @@ static void worker_cold(struct worker *w, uint64_t now_ns)
 {
 	for (uint32_t i = 0; i < w->n_ports; i++)
 		port_tend(w, i);
+	w->retired = tbl_load(&w->t->config->magic) != CRIER_MAGIC;
 	w->cold_ns = now_ns + WORKER_COLD_NS;
 }
 
@@ -344,7 +345,7 @@ static void worker_drain(struct worker *w)
 void worker_run(struct worker *w)
 {
 	w->busy_ns = clock_ns();
-	while (!*w->stop)
+	while (!*w->stop && !w->retired)
 		worker_turn(w, true);
 	worker_drain(w);
 }

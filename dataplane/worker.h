@@ -32,6 +32,7 @@ struct worker {
 	uint64_t busy_ns; /* when there last was something to do */
 	uint64_t cold_ns; /* when the cold work is due again */
 	const volatile sig_atomic_t *stop;
+	bool retired; /* the tables were flushed: nobody will write them again */
 };
 
 /*
@@ -40,7 +41,7 @@ struct worker {
  */
 int worker_open(struct worker *w, struct tables *t, uint32_t slot, char err[PORT_ERR_LEN]);
 
-/* Until *w->stop; then ends the sweeps it has begun, within bounds. */
+/* Until *w->stop or w->retired; then ends the sweeps it has begun, within bounds. */
 void worker_run(struct worker *w);
 
 void worker_close(struct worker *w);

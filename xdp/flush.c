@@ -92,6 +92,8 @@ int loader_flush(const char *pin_dir, char err[LOADER_ERR_LEN])
 	/* With a config of crier's, of whatever ABI, every map beside it is crier's. */
 	ours = !ret;
 	err[0] = '\0';
+	if (ours)
+		config_retire(pin_dir);
 	ret = flush_pass(pin_dir, true, ours, err);
 	if (!ret)
 		ret = flush_pass(pin_dir, false, ours, err);

@@ -83,4 +83,10 @@ int config_peek(const char *pin_dir, struct crier_config *out, char err[TABLES_E
 /* Is the pinned config crier's, of whatever ABI, or the remains of one?  -errno if none. */
 int config_is_ours(const char *pin_dir, char err[TABLES_ERR_LEN]);
 
+/*
+ * Takes the magic off a config that is ours, of whatever ABI: whoever still has these
+ * tables mapped learns that nobody will ever write them again.
+ */
+void config_retire(const char *pin_dir);
+
 #endif

@@ -320,6 +320,23 @@ int config_is_ours(const char *pin_dir, char err[TABLES_ERR_LEN])
 	return foreign(pin_dir, "was not made by crier: give another --pin-dir", err);
 }
 
+void config_retire(const char *pin_dir)
+{
+	char err[TABLES_ERR_LEN];
+	struct bpf_map_info info;
+	uint64_t *magic;
+	int fd;
+
+	if (pin_get(pin_dir, "config", &fd, &info, err))
+		return;
+	magic = mmap(NULL, info.value_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (magic != MAP_FAILED) {
+		tbl_store_release(magic, 0);
+		munmap(magic, info.value_size);
+	}
+	close(fd);
+}
+
 static int map_check(const struct map_spec *s, const struct bpf_map_info *info,
 		     const struct crier_config *c, const char *pin_dir, char err[TABLES_ERR_LEN])
 {

@@ -22,9 +22,11 @@ want "listeners after the restart" 10 "$(count_of talk)"
 refused 'another crierd' in_edge "$CRIERD" --flush
 want "listeners after a refused flush" 10 "$(count_of talk)"
 stop crierd
-stop dp
 
 in_edge "$CRIERD" --flush || fail "--flush"
+wait_log dp '--flush took these tables away'
+wait_end dp 10
+want "exit status of crier-dp without its tables" 1 "$status"
 want "pins left" '' "$(find "$PIN_DIR" -mindepth 1 2>/dev/null)"
 for dev in e0 e1; do
 	want "XDP program on $dev" null "$(in_edge ip -j link show "$dev" | jq '.[0].xdp')"
