@@ -8,6 +8,9 @@
 
 #define SWEEP_PACKETS 2048
 
+/* Places that may be looked at for the price of a copy. */
+#define SWEEP_LOOKS 64
+
 /*
  * A room may have more than queue_pkts waiting if it can send them all within this
  * time: then they are a clump, or the worker was kept from its core, and dropping
@@ -199,16 +202,26 @@ static void sweep_gone(struct sweeper *s, struct job *job)
 	stats_add(&s->stats, CRIER_WORKER_rx_refused, packets - begun);
 }
 
-/* The next members, in whichever shard; 0 if the sweep is over. */
-static uint32_t sweep_members(struct sweeper *s, struct job *job, uint32_t n)
+/*
+ * The next members into s->burst, in whichever shard; false: the sweep is over.  There
+ * may be none yet where there are many holes.  Finding them has its price, too.
+ */
+static bool sweep_members(struct sweeper *s, struct job *job, uint32_t n)
 {
+	uint32_t looked;
+
 	/* the packet came to this worker alone, so it serves each shard */
-	while (!walk_next(&job->walk, &s->burst, n)) {
+	while (!walk_some(&job->walk, &s->burst, n) && job->walk.state != WALK_MORE) {
+		job->deficit -= s->burst.looked / SWEEP_LOOKS;
 		if (job->walk.state == WALK_GONE || ++job->shard >= s->t->config->shards)
-			return 0;
+			return false;
 		walk_start(&job->walk, s->t, job->room, job->generation, job->shard);
 	}
-	return s->burst.n;
+	looked = s->burst.looked / SWEEP_LOOKS;
+	job->deficit -= looked > s->burst.n ? looked : s->burst.n;
+	job->met += s->burst.n;
+	s->met += s->burst.n;
+	return true;
 }
 
 static void burst_commit(struct sweeper *s, struct job *job, bool capturing,
@@ -245,9 +258,10 @@ static bool sweep_burst(struct sweeper *s, struct job *job, struct crier_room_co
 	struct copy_counts counts = {0};
 	struct frame *f = &s->copier.frame;
 
-	n = sweep_members(s, job, n);
-	if (!n)
+	if (!sweep_members(s, job, n))
 		return false;
+	if (!s->burst.n)
+		return true;
 	if (!*begun || f->family6 != s->burst.family6) {
 		frame_begin(f, &job->head->rewrite, job->head->payload, s->burst.family6);
 		*begun = true;
@@ -255,8 +269,6 @@ static bool sweep_burst(struct sweeper *s, struct job *job, struct crier_room_co
 	copy_burst(&s->copier, &s->burst, &counts);
 	burst_commit(s, job, capturing, &counts);
 	stats_copies(&s->stats, c, &counts);
-	job->deficit -= n;
-	job->met += n;
 	return true;
 }
 
@@ -320,9 +332,8 @@ static void cost_note(struct sweeper *s, uint64_t met, uint64_t took_ns)
 
 bool sweeper_turn(struct sweeper *s, uint64_t now_ns)
 {
-	uint64_t start, met;
+	uint64_t start, met = s->met;
 	uint32_t quantum = (uint32_t)setting(s->t, CRIER_SET_quantum_copies);
-	int64_t granted;
 	struct job *job;
 
 	if (now_ns < s->free_ns)
@@ -330,7 +341,6 @@ bool sweeper_turn(struct sweeper *s, uint64_t now_ns)
 	job = jobs_next(s->jobs, quantum, now_ns);
 	if (!job)
 		return false;
-	granted = job->deficit;
 	start = s->io.now_ns();
 	links_forget(&s->copier.links);
 	while (job->packets && job->deficit > 0) {
@@ -341,7 +351,7 @@ bool sweeper_turn(struct sweeper *s, uint64_t now_ns)
 		else
 			sweep_end(s, job);
 	}
-	met = (uint64_t)(granted - job->deficit);
+	met = s->met - met;
 	cost_note(s, met, s->io.now_ns() - start);
 	rate_set(s, met, now_ns);
 	pace_set(s, job);

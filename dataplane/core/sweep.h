@@ -46,6 +46,7 @@ struct sweeper {
 	struct copier copier;
 	uint32_t out_ifindex[COPY_OUTS];
 	struct sweep_pace *pace; /* by room */
+	uint64_t met;		 /* members, by all sweeps */
 	uint16_t ip_id;
 	uint64_t copy_ns;	  /* what a copy costs, nearly at best; see cost_note() */
 	uint64_t free_ns;	  /* under rate_cap_pps: when copies may go on */

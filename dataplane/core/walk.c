@@ -8,8 +8,11 @@
  */
 #define load_ordered(p) __atomic_load_n(p, __ATOMIC_SEQ_CST)
 
-/* Slots looked at in one call before it hands out a short burst. */
+/* Places looked at in one call before it hands out a short burst, or none. */
 #define WALK_SCAN_MAX 16384
+
+/* To pass over an empty page is about as much work as to look at so many places. */
+#define WALK_EMPTY_PAGE 64
 
 void walk_start(struct walk *w, const struct tables *t, uint32_t room, uint32_t generation,
 		uint32_t shard)
@@ -50,15 +53,21 @@ static inline __attribute__((always_inline)) void page_prefetch(const struct wal
 		walk_prefetch(&w->t->members4[page]);
 }
 
-static void page_enter(struct walk *w, uint32_t page)
+/*
+ * A page that counts nobody is left at once: a join counts after it is stored, so nobody
+ * in there joined before this walk began.  Returns the work of looking.
+ */
+static uint32_t page_enter(struct walk *w, uint32_t page)
 {
+	bool empty = !tbl_load(&w->t->pages[page].count);
 	uint32_t next;
 
 	w->page = page;
-	w->place = 0;
+	w->place = empty ? CRIER_PAGE_SLOTS : 0;
 	next = tbl_load(&w->t->pages[page].next);
 	if (next)
 		page_prefetch(w, next);
+	return empty ? WALK_EMPTY_PAGE : 0;
 }
 
 /* From the end of the v4 list to the v6 list, from there to the end. */
@@ -71,8 +80,8 @@ static void family_done(struct walk *w)
 	w->family6 = true;
 }
 
-/* Stands on a page with places left, or the family is done. */
-static bool page_find(struct walk *w)
+/* Stands on a page, with places left unless it is empty; or the family is done. */
+static bool page_find(struct walk *w, struct walk_burst *b)
 {
 	const struct crier_shard *shard = room_shard(w->t, w->room, w->shard);
 	uint32_t next;
@@ -85,7 +94,7 @@ static bool page_find(struct walk *w)
 		next = load_ordered(w->family6 ? &shard->head6 : &shard->head4);
 	if (!next || !page_is_ours(w, next))
 		return false;
-	page_enter(w, next);
+	b->looked += page_enter(w, next);
 	return true;
 }
 
@@ -125,8 +134,7 @@ static uint32_t page_take6(const struct crier_page6 *page, uint32_t place, struc
 	return place;
 }
 
-/* Returns how many places it looked at. */
-static uint32_t page_take(struct walk *w, struct walk_burst *b, uint32_t n)
+static void page_take(struct walk *w, struct walk_burst *b, uint32_t n)
 {
 	uint32_t from = w->place;
 
@@ -136,27 +144,24 @@ static uint32_t page_take(struct walk *w, struct walk_burst *b, uint32_t n)
 		w->place = page_take4(&w->t->members4[w->page], from, b, n);
 	if (!w->family6 && w->place < CRIER_PAGE_SLOTS)
 		walk_prefetch(&w->t->members4[w->page].member[w->place]);
-	return w->place - from;
+	b->looked += w->place - from;
 }
 
 /* Fills b from pages of the family at hand; false when there are no more of them. */
 static bool family_take(struct walk *w, struct walk_burst *b, uint32_t n)
 {
-	uint32_t scanned = 0;
-
-	while (b->n < n) {
-		if (!page_find(w))
+	while (b->n < n && b->looked < WALK_SCAN_MAX) {
+		if (!page_find(w, b))
 			return false;
-		scanned += page_take(w, b, n);
-		if (scanned >= WALK_SCAN_MAX && b->n)
-			break;
+		page_take(w, b, n);
 	}
 	return true;
 }
 
-uint32_t walk_next(struct walk *w, struct walk_burst *b, uint32_t n)
+uint32_t walk_some(struct walk *w, struct walk_burst *b, uint32_t n)
 {
 	b->n = 0;
+	b->looked = 0;
 	if (w->state != WALK_MORE)
 		return 0;
 	if (load_ordered(&w->t->rooms[w->room].generation) != w->generation) {
@@ -165,10 +170,17 @@ uint32_t walk_next(struct walk *w, struct walk_burst *b, uint32_t n)
 	}
 	if (w->page && !page_is_ours(w, w->page))
 		family_done(w);
-	while (w->state == WALK_MORE && !b->n) {
+	while (w->state == WALK_MORE && !b->n && b->looked < WALK_SCAN_MAX) {
 		b->family6 = w->family6;
 		if (!family_take(w, b, n))
 			family_done(w);
 	}
+	return b->n;
+}
+
+uint32_t walk_next(struct walk *w, struct walk_burst *b, uint32_t n)
+{
+	while (!walk_some(w, b, n) && w->state == WALK_MORE)
+		;
 	return b->n;
 }

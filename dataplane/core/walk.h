@@ -25,6 +25,7 @@
  */
 struct walk_burst {
 	uint32_t n;
+	uint32_t looked; /* the work of finding them, in places looked at */
 	bool family6;
 	uint64_t word[WALK_BURST_MAX];
 	struct crier_addr addr[WALK_BURST_MAX];
@@ -51,7 +52,11 @@ void walk_start(struct walk *w, const struct tables *t, uint32_t room, uint32_t 
 /*
  * The next members, at most n (1 .. WALK_BURST_MAX), of one family.  Returns how many
  * and leaves them in b; 0 when the walk is over, w->state then tells why.
+ *
+ * walk_some() gives up after some 16,000 places without a member: it returns 0 and
+ * w->state is still WALK_MORE.  So who must not be kept long isn't, by holes.
  */
+uint32_t walk_some(struct walk *w, struct walk_burst *b, uint32_t n);
 uint32_t walk_next(struct walk *w, struct walk_burst *b, uint32_t n);
 
 #endif

@@ -121,6 +121,7 @@ static void count_add(struct fixture *f, uint32_t page, bool family6, int n)
 	__u32 *count = family6 ? &r->members6 : &r->members4;
 
 	tbl_store(count, *count + (uint32_t)n);
+	tbl_store(&f->t->pages[page].count, f->t->pages[page].count + (uint32_t)n);
 }
 
 void fixture_set4(struct fixture *f, uint32_t page, uint32_t place, uint64_t word)
