@@ -9,6 +9,7 @@ struct jobs {
 	uint32_t count;
 	struct job *free_jobs;
 	struct packet *free_packets;
+	uint32_t spare;	      /* how many these are */
 	struct job **by_room; /* NULL: the room has no packets */
 	struct job *job_memory;
 	struct packet *packet_memory;
@@ -39,6 +40,7 @@ struct jobs *jobs_new(uint32_t max_rooms, uint32_t packets)
 		return NULL;
 	}
 	lists_init(jobs, packets);
+	jobs->spare = packets;
 	return jobs;
 }
 
@@ -108,6 +110,7 @@ static void packet_free_head(struct jobs *jobs, struct job *job)
 	job->packets--;
 	p->next = jobs->free_packets;
 	jobs->free_packets = p;
+	jobs->spare++;
 }
 
 static struct packet *packet_append(struct jobs *jobs, struct job *job)
@@ -115,6 +118,7 @@ static struct packet *packet_append(struct jobs *jobs, struct job *job)
 	struct packet *p = jobs->free_packets;
 
 	jobs->free_packets = p->next;
+	jobs->spare--;
 	p->next = NULL;
 	if (job->packets++)
 		job->tail->next = p;
@@ -125,14 +129,15 @@ static struct packet *packet_append(struct jobs *jobs, struct job *job)
 }
 
 enum jobs_verdict jobs_push(struct jobs *jobs, uint32_t room, uint32_t generation,
-			    uint32_t queue_pkts, struct packet **out, uint32_t *gone)
+			    uint32_t queue_pkts, struct packet **out, uint32_t *gone,
+			    uint32_t *waited)
 {
 	struct job *job = jobs->by_room[room];
 
-	*gone = 0;
+	*gone = *waited = 0;
 	if (job && job->generation != generation) {
 		*gone = job->begun;
-		jobs_drop(jobs, job);
+		*waited = jobs_drop(jobs, job) - *gone;
 		job->generation = generation;
 	}
 	if (job && job->packets - job->begun >= queue_pkts)
@@ -189,6 +194,11 @@ void jobs_turn_over(struct jobs *jobs, struct job *job)
 		line_append(jobs, job);
 	else
 		job_close(jobs, job);
+}
+
+uint32_t jobs_spare(const struct jobs *jobs)
+{
+	return jobs->spare;
 }
 
 uint32_t jobs_count(const struct jobs *jobs)

@@ -52,10 +52,12 @@ void jobs_free(struct jobs *jobs);
 /*
  * JOBS_QUEUED: *out stands in the room's queue and is the caller's to fill before
  * anything else is called.  If the room's number was another room's until now, that
- * one's packets are dropped: *gone gets how many sweeps this cut short (0 or 1).
+ * one's packets are dropped: *gone gets how many sweeps this cut short (0 or 1),
+ * *waited how many packets had yet to begin theirs.
  */
 enum jobs_verdict jobs_push(struct jobs *jobs, uint32_t room, uint32_t generation,
-			    uint32_t queue_pkts, struct packet **out, uint32_t *gone);
+			    uint32_t queue_pkts, struct packet **out, uint32_t *gone,
+			    uint32_t *waited);
 
 /*
  * Whose turn it is: a room not paced beyond now_ns, its deficit raised by quantum; or
@@ -71,6 +73,9 @@ uint32_t jobs_drop(struct jobs *jobs, struct job *job);
 
 /* The job goes to the end of the line, or away if it has no packets left. */
 void jobs_turn_over(struct jobs *jobs, struct job *job);
+
+/* Packets that may still be held, of all rooms together. */
+uint32_t jobs_spare(const struct jobs *jobs);
 
 /* Rooms with packets. */
 uint32_t jobs_count(const struct jobs *jobs);

@@ -111,12 +111,18 @@ static bool deadman(const struct sweeper *s, uint64_t now_ns)
 			  setting(s->t, CRIER_SET_dead_man_s), now_ns);
 }
 
-/* How many packets of a room with so many members may wait. */
+/*
+ * How many packets of a room with so many members may wait.  Where many rooms can't keep
+ * up, they leave buffers for those that can.
+ */
 static uint32_t queue_limit(const struct sweeper *s, uint64_t members)
 {
-	uint64_t limit = setting(s->t, CRIER_SET_queue_pkts);
+	uint32_t spare = jobs_spare(s->jobs);
+	uint64_t limit = spare < SWEEP_PACKETS / 4 ? 1 : setting(s->t, CRIER_SET_queue_pkts);
 	uint64_t catch_up = SWEEP_CATCH_UP_NS / (members * s->copy_ns + 1);
 
+	if (spare < SWEEP_PACKETS / 2)
+		return (uint32_t)limit;
 	if (catch_up > SWEEP_CATCH_UP_PKTS)
 		catch_up = SWEEP_CATCH_UP_PKTS;
 	return (uint32_t)(catch_up > limit ? catch_up : limit);
@@ -128,8 +134,8 @@ void sweeper_push(struct sweeper *s, uint32_t room, uint32_t generation, const v
 	struct stats *stats = &s->stats;
 	struct crier_room_counters *c = stats_room(stats, room, generation);
 	uint64_t members = stats_members(s->t, room);
+	uint32_t gone, waited;
 	struct packet *p;
-	uint32_t gone;
 
 	if (deadman(s, now_ns)) {
 		stats_add(stats, CRIER_WORKER_stopped_pkts, 1);
@@ -143,7 +149,7 @@ void sweeper_push(struct sweeper *s, uint32_t room, uint32_t generation, const v
 		return;
 	}
 	pace_note(&s->pace[room], now_ns);
-	switch (jobs_push(s->jobs, room, generation, queue_limit(s, members), &p, &gone)) {
+	switch (jobs_push(s->jobs, room, generation, queue_limit(s, members), &p, &gone, &waited)) {
 	case JOBS_QUEUED:
 		packet_fill(s, p, payload, len, now_ns);
 		break;
@@ -158,8 +164,8 @@ void sweeper_push(struct sweeper *s, uint32_t room, uint32_t generation, const v
 		stats_add(stats, CRIER_WORKER_no_job_copies, members);
 		break;
 	}
-	if (gone)
-		stats_add(stats, CRIER_WORKER_jobs_gone, gone);
+	stats_add(stats, CRIER_WORKER_jobs_gone, gone);
+	stats_add(stats, CRIER_WORKER_rx_refused, waited);
 }
 
 /*

@@ -14,8 +14,8 @@
 static enum jobs_verdict push(struct jobs *j, uint32_t room, uint32_t generation, uint64_t mark)
 {
 	struct packet *p;
-	uint32_t gone;
-	enum jobs_verdict v = jobs_push(j, room, generation, 3, &p, &gone);
+	uint32_t gone, waited;
+	enum jobs_verdict v = jobs_push(j, room, generation, 3, &p, &gone, &waited);
 
 	if (v == JOBS_QUEUED)
 		p->received_ns = mark;
@@ -154,7 +154,7 @@ static void test_successor(void **state)
 	struct jobs *j = jobs_new(ROOMS, 8);
 	struct packet *p;
 	struct job *job;
-	uint32_t gone;
+	uint32_t gone, waited;
 
 	(void)state;
 	push(j, 1, 1, 10);
@@ -162,9 +162,11 @@ static void test_successor(void **state)
 	job = jobs_next(j, 10, 0);
 	job->begun = true;
 	jobs_turn_over(j, job);
-	assert_int_equal(jobs_push(j, 1, 2, 3, &p, &gone), JOBS_QUEUED);
+	assert_int_equal(jobs_push(j, 1, 2, 3, &p, &gone, &waited), JOBS_QUEUED);
 	p->received_ns = 12;
 	assert_int_equal(gone, 1);
+	assert_int_equal(waited, 1);
+	assert_int_equal(jobs_spare(j), 7);
 	job = jobs_next(j, 10, 0);
 	assert_int_equal(job->generation, 2);
 	assert_int_equal(job->packets, 1);

@@ -306,6 +306,28 @@ static void test_catch_up(void **state)
 	assert_true(s->s.copy_ns < 20000);
 }
 
+/* Rooms beyond counting that can't keep up take no buffer from one that can. */
+static void test_overload_of_many(void **state)
+{
+	struct state *s = *state;
+	const struct crier_room_counters *r = room_counters(&s->t, 0, 1);
+
+	fixture_fill4(&s->f, 1, 0, 10, 100, 1);
+	for (uint32_t room = 2; room < 1002; room++) {
+		fixture_room(&s->f, room, 1);
+		fixture_set4(&s->f, fixture_page(&s->f, room, 0, false), 0, fixture_word4(room, 1));
+	}
+	for (uint32_t i = 0; i < 100; i++)
+		for (uint32_t room = 2; room < 1002; room++)
+			push(s, room, 1, i, 100);
+	push(s, 1, 1, 1, 100);
+	assert_int_equal(counter(s, CRIER_WORKER_no_job_pkts), 0);
+	assert_true(counter(s, CRIER_WORKER_overload_pkts) > 90000);
+	run(s);
+	assert_int_equal(r->copies, 10);
+	assert_int_equal(r->overload_pkts, 0);
+}
+
 /* The room is deleted in mid-sweep and its number and pages serve another. */
 static void test_room_gone(void **state)
 {
@@ -330,6 +352,26 @@ static void test_room_gone(void **state)
 	assert_int_equal(s->n, 522);
 	assert_int_equal(r->generation, 2);
 	assert_int_equal(r->due, 10); /* counted from new */
+}
+
+/* The same, but the next room's first packet comes before the first room's next turn. */
+static void test_successor_room(void **state)
+{
+	struct state *s = *state;
+
+	fixture_fill4(&s->f, 1, 0, 2000, 100, 1);
+	for (uint32_t i = 0; i < 3; i++)
+		push(s, 1, 1, i, 100);
+	sweeper_turn(&s->s, s->now);
+	fixture_room_end(&s->f, 1, 0);
+	fixture_room(&s->f, 1, 2);
+	fixture_fill4(&s->f, 1, 0, 10, 100, 1);
+	push(s, 1, 2, 3, 100);
+	run(s);
+	assert_int_equal(s->n, 512 + 10);
+	assert_int_equal(counter(s, CRIER_WORKER_jobs_gone), 1);
+	assert_int_equal(counter(s, CRIER_WORKER_rx_refused), 2);
+	assert_int_equal(counter(s, CRIER_WORKER_jobs) + counter(s, CRIER_WORKER_rx_refused), 4);
 }
 
 static void test_drops_named(void **state)
@@ -600,6 +642,8 @@ int main(void)
 		TEST(test_small_room_beside_holes),
 		TEST(test_overload),
 		TEST(test_catch_up),
+		TEST(test_overload_of_many),
+		TEST(test_successor_room),
 		TEST(test_room_gone),
 		TEST(test_drops_named),
 		TEST(test_port_full),
