@@ -16,6 +16,7 @@
 #
 # Programs come from $CRIER_BUILD (default: build/ of the tree).  CRIER_KEEP=DIR keeps logs there.
 set -u
+shopt -s lastpipe # what fails at a pipe's end fails the script
 
 LIB_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 CRIER_BUILD=$(cd "${CRIER_BUILD:-$LIB_DIR/../../build}" && pwd) || exit 1
