@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -66,6 +67,17 @@ static uint32_t port_number(const struct tables *t, int ifindex)
 	return 0;
 }
 
+/* For status: which interfaces have sockets now. */
+static void ports_tell(struct worker *w)
+{
+	uint64_t mask = 0;
+
+	for (uint32_t i = 0; i < w->n_ports; i++)
+		if (w->ports[i].number)
+			mask |= 1ULL << w->ports[i].number;
+	tbl_store(&w->self->port_mask, mask);
+}
+
 static int port_publish(struct worker *w, uint32_t i, uint32_t number)
 {
 	struct worker_port *wp = &w->ports[i];
@@ -79,6 +91,7 @@ static int port_publish(struct worker *w, uint32_t i, uint32_t number)
 		sweeper_add_out(&w->sweeper, number, i, (uint32_t)wp->port->ifindex);
 	wp->number = number;
 	wp->down = false;
+	ports_tell(w);
 	return 0;
 }
 
@@ -140,8 +153,9 @@ static void port_close(struct worker *w, uint32_t i)
 	if (wp->number)
 		sweeper_del_out(&w->sweeper, wp->number);
 	wp->number = 0;
-	wp->port->ops->close(wp->port);
+	w->sweeper.lost[i] += wp->port->ops->close(wp->port);
 	wp->port = NULL;
+	ports_tell(w);
 }
 
 /* An interface that vanished comes back as another one of the same name. */
@@ -166,6 +180,13 @@ static void port_tend(struct worker *w, uint32_t i)
 	if (xdp_iface_index(wp->conf.ifname) != wp->port->ifindex) {
 		log_warn("%s is gone; its copies are counted link_down until it is back",
 			 wp->conf.ifname);
+		port_close(w, i);
+		return;
+	}
+	if (wp->port->broken) {
+		/* what its ring holds must not go out some day, to who knows whom */
+		log_warn("%s: %s; its copies are counted link_down until it is up again",
+			 wp->conf.ifname, strerror(wp->port->broken));
 		port_close(w, i);
 		return;
 	}
@@ -352,12 +373,7 @@ void worker_run(struct worker *w)
 
 static void self_fill(struct worker *w)
 {
-	uint64_t mask = 0;
-
-	for (uint32_t i = 0; i < w->n_ports; i++)
-		mask |= 1ULL << w->ports[i].number;
 	w->self->ports = w->n_ports;
-	w->self->port_mask = mask;
 	w->self->cpu = (uint32_t)sched_getcpu();
 	w->self->shard = 0;
 	w->self->started_ns = clock_ns();
@@ -399,7 +415,6 @@ void worker_close(struct worker *w)
 	for (uint32_t i = 0; i < w->n_ports; i++)
 		port_close(w, i);
 	sweeper_free(&w->sweeper);
-	w->self->port_mask = 0;
 	tbl_store(&w->self->pid, 0);
 	quiescent_offline(&w->quiescent);
 }

@@ -53,7 +53,8 @@ struct port_ops {
 	/* Descriptors to poll for packets; returns how many, at most max. */
 	uint32_t (*fds)(struct port *p, struct pollfd *fds, uint32_t max);
 	void (*stats)(struct port *p, struct port_stats *s);
-	void (*close)(struct port *p);
+	/* Returns how many committed frames will not be sent. */
+	uint32_t (*close)(struct port *p);
 };
 
 struct port {

@@ -101,7 +101,7 @@ static void mem_stats(struct port *p, struct port_stats *s)
 	memset(s, 0, sizeof(*s));
 }
 
-static void mem_close(struct port *p)
+static uint32_t mem_close(struct port *p)
 {
 	struct port_mem *m = mem_of(p);
 
@@ -110,6 +110,7 @@ static void mem_close(struct port *p)
 	free(m->frame);
 	free(m->rx);
 	free(m);
+	return 0;
 }
 
 static const struct port_ops mem_ops = {

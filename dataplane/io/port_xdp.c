@@ -388,13 +388,15 @@ static void sockets_close(struct port_xdp *x)
 	x->queues = 0;
 }
 
-static void xdp_close(struct port *p)
+static uint32_t xdp_close(struct port *p)
 {
 	struct port_xdp *x = xdp_of(p);
+	uint32_t lost = x->lost + (x->queues ? tx_pending(x) : 0);
 
 	sockets_close(x);
 	munmap(x->area, x->bytes);
 	free(x);
+	return lost;
 }
 
 static const struct port_ops xdp_ops = {

@@ -41,6 +41,17 @@ carrier()
 	in_edge ip -j link show "$1" | jq -e '.[0].operstate == "UP"'
 }
 
+said()
+{
+	grep -q -- "$2" "$T/$1.log"
+}
+
+# ready_times N: so often it has opened e1.
+ready_times()
+{
+	[ "$(grep -c '^e1: port' "$T/dp.log")" = "$1" ]
+}
+
 topology
 mkdir -p "$RUN_DIR"
 in_lsn ip route add local 10.0.0.0/16 dev lo
@@ -74,14 +85,17 @@ for name in first later six; do
 	want "hash at $name" "$(jq -r .hash <<<"$sent")" "$(heard $name hash)"
 done
 
-# The interface goes down and comes back; then it is deleted, and crier-dp goes on.
+# The interface goes down and comes back, with nothing old in its ring; then it is deleted, and
+# crier-dp goes on.
+hear again "$FIRST4" 10
 in_edge ip link set e1 down
 say 5 >/dev/null
+wait_until 20 said dp 'counted link_down until it is up again'
 in_edge ip link set e1 up
 wait_until 20 carrier e1 || fail "e1 did not come back"
-hear again "$FIRST4" 10
-say 10 >/dev/null
-want "packets after the link came back" 10 "$(heard again received)"
+wait_until 20 ready_times 2 || fail "crier-dp did not open e1 again"
+sent=$(say 10 | jq -r .hash)
+want "heard after the link came back" "$sent" "$(heard again hash)"
 
 stop dp
 before=$(date +%s%N)
