@@ -458,7 +458,9 @@ void ports_notes(const struct ports *p, uint32_t n, struct port_notes *out)
 	const struct crier_port *port = &p->t->ports[n];
 
 	out->count = 0;
-	note(out, p->own[n].attach_note);
+	/* else it was only that the link was down then */
+	if (!p->own[n].attached || port->mode == CRIER_PORT_GENERIC)
+		note(out, p->own[n].attach_note);
 	note(out, p->own[n].vlan_note);
 	if (p->own[n].attached && !(tbl_load(&port->mac) & LINK_UP))
 		note(out, "the link is down");
