@@ -485,7 +485,7 @@ _Static_assert((int)CRIER_WORKER_N <= 64, "worker counters fit their slot");
  * it when it meets the room with another generation; with another generation than
  * the room's it means nothing.  For each worker and generation
  *
- *   due = copies + no_route + no_neighbour + link_down + mtu + tx_full + cut
+ *   due = copies + no_route + no_neighbour + link_down + mtu + tx_full
  *
  * holds whenever no sweep of the room is under way.
  */
