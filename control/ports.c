@@ -284,7 +284,8 @@ int ports_add(struct ports *p, const char *name, enum port_want want, uint32_t f
 	strncpy(own->name, name, sizeof(own->name) - 1);
 	rc = port_attach(p, n, l, err);
 	if (rc) {
-		number_free(p, n);
+		/* An earlier crierd's port stays in use as it is. */
+		*own = (struct own){0};
 		return rc;
 	}
 	own->wanted = true;

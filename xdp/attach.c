@@ -178,7 +178,8 @@ static void link_rename(struct loader *l, unsigned int ifindex, const char *path
 
 /*
  * The link of an earlier crierd takes the new program, in one step for the packets.
- * 0: done; 1: there is none that is worth keeping, and no pin is left.
+ * 0: done; 1: there is none that is worth keeping, and no pin is left; 2: likewise,
+ * but it served, in the mode that is in *out.
  */
 static int link_update(struct loader *l, const char *ifname, unsigned int ifindex,
 		       enum loader_mode mode, const char *path, struct loader_attached *out,
@@ -209,9 +210,25 @@ static int link_update(struct loader *l, const char *ifname, unsigned int ifinde
 		close(fd);
 		return ret;
 	}
+	ret = info.xdp.ifindex == ifindex && prog_on(ifindex, &out->mode) == info.prog_id ? 2 : 1;
 	unlink(path);
 	close(fd);
-	return 1;
+	return ret;
+}
+
+/*
+ * Native and generic programs cannot be on an interface at once, so the old one left
+ * before the new mode was tried: what the driver refuses must not leave it with none.
+ */
+static void link_restore(struct loader *l, const char *ifname, unsigned int ifindex,
+			 enum crier_port_mode was, const char *path)
+{
+	enum loader_mode mode = was == CRIER_PORT_GENERIC ? LOADER_GENERIC : LOADER_NATIVE;
+	struct loader_attached again;
+	char err[LOADER_ERR_LEN];
+
+	if (link_make(l, ifname, ifindex, mode, path, &again, err))
+		log_err("%s is without a program now: %s", ifname, err);
 }
 
 static bool is_down(const char *ifname)
@@ -288,11 +305,16 @@ int loader_attach(struct loader *l, const char *ifname, uint32_t port, enum load
 	}
 	link_path(l, ifname, path);
 	ret = link_update(l, ifname, ifindex, mode, path, out, err);
-	if (ret == 1) {
+	if (ret == 1 || ret == 2) {
+		bool served = ret == 2;
+		enum crier_port_mode was = out->mode;
+
 		id = prog_on(ifindex, &other);
 		ret = id ? foreign_prog(ifname, id, err)
 			 : link_make(l, ifname, ifindex, mode, path, out, err);
-		if (ret)
+		if (ret && served && !id)
+			link_restore(l, ifname, ifindex, was, path);
+		else if (ret)
 			bpf_map_delete_elem(tables_map_fd(l->tables, "port_numbers"), &ifindex);
 	}
 	if (ret)

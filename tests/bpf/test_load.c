@@ -277,6 +277,13 @@ static void generic(void **state)
 	assert_int_equal(loader_attach(l, "lo", 1, LOADER_AUTO, &a, err), 0);
 	assert_int_equal(a.mode, CRIER_PORT_GENERIC);
 	assert_non_null(strstr(a.note, "native XDP"));
+
+	/* What serves goes on serving where the mode that is asked for is refused. */
+	assert_int_equal(loader_attach(l, "lo", 1, LOADER_NATIVE, &a, err), -EOPNOTSUPP);
+	assert_int_not_equal(prog_on("lo", NULL), 0);
+	assert_true(pinned("link_lo"));
+	assert_int_equal(loader_attach(l, "lo", 1, LOADER_AUTO, &a, err), 0);
+	assert_true(a.updated);
 	loader_close(l);
 	flush();
 	assert_int_equal(prog_on("lo", NULL), 0);
