@@ -82,9 +82,11 @@ static int tables_get(struct daemon *m)
 		return -EBUSY;
 	m->fresh = ret == 1;
 	m->d.tables = &m->tables;
-	setup_config_row(&m->d, m->config, m->fresh);
-	if (m->fresh)
+	setup_capacity(&m->d);
+	if (m->fresh) {
+		setup_config_row(&m->d, m->config, true);
 		tables_publish(&m->tables);
+	}
 	return 0;
 }
 
@@ -209,12 +211,15 @@ static void live(struct daemon *m)
 	char status[128];
 
 	m->live = true;
-	setup_rooms(&m->d, m->config);
 	m->failed = api_open(m);
 	if (m->failed) {
 		loop_stop(m->d.loop);
 		return;
 	}
+	/* Copies are being made by these: a start that failed has left them as they were. */
+	if (!m->fresh)
+		setup_config_row(&m->d, m->config, false);
+	setup_rooms(&m->d, m->config);
 	snprintf(status, sizeof(status), "serving on %s", m->options.socket);
 	notify_ready(status);
 	log_info("crierd: ready (%s)", status);

@@ -55,6 +55,21 @@ struct tables_size setup_size(struct crierd *d, const struct config *c, const st
 	return size;
 }
 
+static uint32_t at_most(uint32_t listeners, uint32_t pages)
+{
+	uint64_t slots = (uint64_t)pages * CRIER_PAGE_SLOTS;
+
+	return listeners < slots ? listeners : (uint32_t)slots;
+}
+
+void setup_capacity(struct crierd *d)
+{
+	const struct crier_config *c = d->tables->config;
+
+	d->listeners4 = at_most(d->listeners4, c->pages4 ? c->pages4 - 1 : 0);
+	d->listeners6 = at_most(d->listeners6, c->pages6);
+}
+
 /* ---- the config row ---- */
 
 void setup_config_row(struct crierd *d, const struct config *c, bool fresh)

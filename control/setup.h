@@ -11,6 +11,9 @@
 /* Sizes of the tables; d->listeners4 and listeners6 get what is to be admitted. */
 struct tables_size setup_size(struct crierd *d, const struct config *c, const struct options *o);
 
+/* Once the tables are there: no more is admitted than they hold, whatever was asked for. */
+void setup_capacity(struct crierd *d);
+
 /* The config row: node, media port, settings; fresh tables and old ones alike. */
 void setup_config_row(struct crierd *d, const struct config *c, bool fresh);
 

@@ -65,6 +65,35 @@ refused 'another crierd\|already\|live' d --interface x0 --pin-dir /sys/fs/bpf/o
 alive crierd || fail "crierd was disturbed"
 want "rooms of the live crierd" 1 "$(api GET /v1/rooms | jq '.rooms | length')"
 
+echo "-- a start that fails leaves what serves as it was"
+stop crierd
+kept()
+{
+	in_edge ip -j link show e1 | jq -c '.[0].xdp.mode'
+	ls /sys/fs/bpf/crier
+	bpftool map dump pinned /sys/fs/bpf/crier/ports | md5sum
+}
+before=$(kept)
+start taken edge python3 -c 'import socket, time
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.bind(("::", 4000))
+print("bound", flush=True)
+time.sleep(600)'
+wait_log taken bound
+printf 'interfaces:\n  - name: e0\n  - name: e1\nmedia_port: 4000\n' >"$T/crierd.yaml"
+refused 'UDP port 4000' d --config "$T/crierd.yaml"
+stop taken KILL
+refused 'nosuch' d --config "$T/crierd.yaml" --interface nosuch
+printf 'api:\n  tcp: 127.0.0.1:8080\n  token_file: %s\n' "$T/nosuch" >>"$T/crierd.yaml"
+refused 'token file' d --config "$T/crierd.yaml"
+want "pins and ports" "$before" "$(kept)"
+crierd_start
+grep 'media port' "$T/crierd.log" && fail "a start that failed changed the media port"
+stop crierd
+crierd_start --max-listeners 2000000
+want "capacity of tables that are smaller" true \
+	"$(api GET /v1/status | jq '.capacity.listeners4 < 2000000')"
+
 echo "-- crier-dp"
 p()
 {
