@@ -78,7 +78,7 @@ static bool path_split(const char *s, struct path *p)
 {
 	p->n = 0;
 	while (*s == '/') {
-		size_t len = strcspn(++s, "/");
+		size_t len = strcspn(++s, "/"), decoded;
 		char *raw;
 
 		if (p->n == SEGMENTS)
@@ -86,11 +86,13 @@ static bool path_split(const char *s, struct path *p)
 		raw = strndup(s, len);
 		if (!raw)
 			return false;
-		p->segment[p->n] = evhttp_uridecode(raw, 0, NULL);
+		p->segment[p->n] = evhttp_uridecode(raw, 0, &decoded);
 		free(raw);
 		if (!p->segment[p->n])
 			return false;
-		p->n++;
+		/* A zero byte would cut the name short, and name something else. */
+		if (strlen(p->segment[p->n++]) != decoded)
+			return false;
 		s += len;
 	}
 	return *s == '\0';

@@ -57,7 +57,7 @@ __attribute__((format(printf, 3, 4))) void http_reply_error(struct call *call, i
 							    const char *fmt, ...);
 void http_reply_text(struct call *call, int code, const char *type, const char *text);
 
-/* A value of the query, decoded; false if it isn't there. */
+/* A value of the query, decoded, its beginning if it is too long; false if it isn't there. */
 bool http_query(const struct call *call, const char *key, char *value, size_t size);
 /* A number; `otherwise` if it isn't there.  False: it is, but it's no number. */
 bool http_query_u64(const struct call *call, const char *key, uint64_t otherwise, uint64_t *value);

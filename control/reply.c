@@ -88,17 +88,14 @@ bool http_query(const struct call *call, const char *key, char *value, size_t si
 {
 	struct evkeyvalq q;
 	const char *found;
-	bool fits = false;
 
 	if (!call->query || evhttp_parse_query_str(call->query, &q) != 0)
 		return false;
 	found = evhttp_find_header(&q, key);
-	if (found && strlen(found) < size) {
-		strcpy(value, found);
-		fits = true;
-	}
+	if (found)
+		snprintf(value, size, "%s", found);
 	evhttp_clear_headers(&q);
-	return fits;
+	return found;
 }
 
 bool http_query_u64(const struct call *call, const char *key, uint64_t otherwise, uint64_t *value)
