@@ -137,7 +137,10 @@ int stream_add(struct store *s, uint32_t room, const struct stream_spec *spec, u
 		return err;
 	s->free_streams.n--;
 	counters_clear(s, n);
+	/* Live last: a crierd that dies in mid-copy leaves no stream with half of its rules. */
+	row.state = 0;
 	s->t->streams[n] = row;
+	tbl_store_release(&s->t->streams[n].state, 1);
 	chain_push(s, n);
 	*stream = n;
 	return 0;
