@@ -16,6 +16,7 @@
 
 #include "control/api.h"
 #include "control/pcapng.h"
+#include "control/stats.h"
 #include "xdp/log.h"
 
 #define POLL_US 2000
@@ -44,6 +45,7 @@ struct capture {
 	uint64_t clock_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC */
 	uint64_t next[CRIER_MAX_WORKERS];
 	uint64_t lost;
+	uint64_t ring_drops; /* as counted by XDP when last looked at */
 };
 
 /* ---- what is wanted ---- */
@@ -151,6 +153,15 @@ static void record_take(struct capture *c, const struct crier_capture_rec *rec)
 	}
 }
 
+/* Nobody knows whose they would have been: each client that may have missed them is told. */
+static void records_lost(struct capture *c, uint64_t n, uint64_t kinds)
+{
+	for (struct client *i = c->clients; i; i = i->next)
+		if (i->wants & kinds)
+			i->lost += n;
+	c->lost += n;
+}
+
 /* ---- reading ---- */
 
 /* A negative answer ends the round; the record is taken all the same. */
@@ -195,13 +206,25 @@ static void worker_read(struct capture *c, uint32_t worker)
 			uint64_t skip = there - serial - CRIER_CAPTURE_SLOTS / 2;
 
 			c->next[worker] += skip;
-			c->lost += skip;
+			records_lost(c, skip, CRIER_CAPTURE_COPIES);
 			continue;
 		}
 		c->next[worker]++;
 		if (rec_copy(worker_rec(c, worker, serial), serial, &rec))
 			record_take(c, &rec);
+		else
+			records_lost(c, 1, CRIER_CAPTURE_COPIES);
 	}
+}
+
+/* The ring buffer was full: XDP counts what it could not keep. */
+static void ring_drops_take(struct capture *c)
+{
+	uint64_t drops = stats_xdp(c->d->tables, CRIER_XDP_drop_capture);
+
+	if (drops > c->ring_drops)
+		records_lost(c, drops - c->ring_drops, CRIER_CAPTURE_INPUT | CRIER_CAPTURE_DROPS);
+	c->ring_drops = drops;
 }
 
 /* Begin after what is in the rings now. */
@@ -218,6 +241,7 @@ static void rings_skip(struct capture *c)
 				c->next[w] = serial + 1;
 		}
 	}
+	c->ring_drops = stats_xdp(c->d->tables, CRIER_XDP_drop_capture);
 	if (c->ring)
 		ring_buffer__consume(c->ring); /* no client yet: nobody takes it */
 }
@@ -254,6 +278,7 @@ static void on_poll(evutil_socket_t fd, short what, void *arg)
 	c->taken = 0;
 	if (c->ring)
 		ring_buffer__consume(c->ring);
+	ring_drops_take(c);
 	for (uint32_t w = 0; w < c->d->tables->config->max_workers; w++)
 		worker_read(c, w);
 	for (i = c->clients; i; i = next) {

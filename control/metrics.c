@@ -6,6 +6,7 @@
 #include <event2/buffer.h>
 #include <inttypes.h>
 
+#include "control/capture.h"
 #include "control/grace.h"
 #include "control/nexthop.h"
 #include "control/pieces.h"
@@ -89,6 +90,13 @@ static void loop_gauges(struct evbuffer *out, struct crierd *d)
 	      (double)grace_pending(d->grace));
 	gauge(out, "crier_grace_age_seconds", "How long the oldest of them have waited",
 	      (double)grace_age_ns(d->grace) / 1e9);
+	if (d->capture) {
+		gauge(out, "crier_capture_clients", "Clients that capture now",
+		      capture_clients(d->capture));
+		counter(out, "crier_capture_lost_total",
+			"Packets that a capture asked for and that came too fast for it",
+			capture_lost(d->capture));
+	}
 	if (d->http) {
 		counter(out, "crier_api_calls_total", "Calls of the HTTP API",
 			http_stats(d->http)->calls);

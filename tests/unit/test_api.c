@@ -214,6 +214,8 @@ static struct answer lines(const char *path, const char *text)
 
 #define ROOM_A "{\"name\":\"a\",\"streams\":[{\"port\":5004,\"from\":\"192.0.2.1\"}]}"
 
+#define ROOM_LONG "0123456789012345678901234567890123456789012345678901234567890123"
+
 static const struct step {
 	const char *name, *method, *path, *body;
 	int code;
@@ -333,6 +335,12 @@ static const struct step {
 	{"nowhere", "GET", "/v2", "", 404, "error"},
 	{"nowhere deep", "GET", "/v1/rooms/a/b/c/d/e/f/g/h/i/j/k", "", 404, "error"},
 	{"capture of nobody", "GET", "/v1/capture?room=nobody", "", 404, "error"},
+	{"capture of a room whose name is too long", "GET",
+	 "/v1/capture?count=1&room=" ROOM_LONG ROOM_LONG ROOM_LONG, "", 404, "error"},
+	{"capture of more than there are numbers", "GET",
+	 "/v1/capture?count=100000000000000000000000000000000000", "", 400, "error"},
+	{"zero byte in a name", "DELETE", "/v1/rooms/a%00b", "", 404, "error"},
+	{"still there", "GET", "/v1/rooms/a", "", 200, "\"name\":\"a\""},
 	{"metrics", "GET", "/metrics", "", 200, "crier_room_listeners{room=\"a\"} 0"},
 	{"stats", "GET", "/v1/stats", "", 200, "\"rooms\":[{\"name\":\"a\",\"listeners\":0"},
 	{"delete", "DELETE", "/v1/rooms/a", "", 200, "{\"deleted\":\"a\"}"},
@@ -688,6 +696,27 @@ static void test_capture(void **state)
 	await_wanted(false);
 }
 
+/* The ring laps a reader that is too slow: that is counted, and told in the file. */
+static void test_capture_counts_what_it_lost(void **state)
+{
+	struct answer a;
+	int fd = dial();
+
+	(void)state;
+	request(fd, "GET", "/v1/capture?copies=1&count=1", "", 0);
+	await_wanted(true);
+	for (uint64_t i = 2 * CRIER_CAPTURE_SLOTS; i > CRIER_CAPTURE_SLOTS; i--)
+		record(i, 0); /* the slot that it waits for comes last */
+	a = receive(fd);
+	assert_int_equal(a.code, 200);
+	free(a.text);
+	await_wanted(false);
+	a = call("GET", "/metrics", "", "", 0);
+	assert_non_null(strstr(a.text, "\ncrier_capture_lost_total "));
+	assert_null(strstr(a.text, "\ncrier_capture_lost_total 0\n"));
+	free(a.text);
+}
+
 static void test_capture_ends_with_its_client(void **state)
 {
 	int one = dial(), two = dial();
@@ -772,6 +801,7 @@ int main(void)
 		api_test(test_save_and_restore),
 		api_test(test_restore_refuses),
 		api_test(test_capture),
+		api_test(test_capture_counts_what_it_lost),
 		api_test(test_capture_ends_with_its_client),
 		api_test(test_socket_is_ours),
 		api_test(test_promtool),
