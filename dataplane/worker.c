@@ -330,6 +330,24 @@ static void worker_idle(struct worker *w, uint64_t now_ns)
 /*
  * ---- the loop ----------------------------------------------------------------------
  */
+/*
+ * As many rooms as were heard from at once, but no more copies than a quantum: packets
+ * must not come in faster than small rooms' turns go round.
+ */
+static bool worker_sweep(struct worker *w, uint64_t now_ns)
+{
+	uint64_t enough = w->sweeper.met + setting(w->t, CRIER_SET_quantum_copies);
+	bool any = false;
+
+	for (uint32_t i = 0; i < PORT_RX_BURST && w->sweeper.met < enough; i++) {
+		if (!sweeper_turn(&w->sweeper, now_ns))
+			break;
+		quiescent_turn(&w->quiescent);
+		any = true;
+	}
+	return any;
+}
+
 static void worker_turn(struct worker *w, bool take)
 {
 	uint64_t now = clock_ns();
@@ -338,7 +356,7 @@ static void worker_turn(struct worker *w, bool take)
 	tbl_store(&w->self->turn_ns, now);
 	stats_add(&w->sweeper.stats, CRIER_WORKER_turns, 1);
 	busy = take && worker_rx(w, now);
-	busy |= sweeper_turn(&w->sweeper, now);
+	busy |= worker_sweep(w, now);
 	quiescent_turn(&w->quiescent);
 	busy |= worker_flush(w);
 	if (now >= w->cold_ns)
