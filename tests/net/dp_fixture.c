@@ -24,6 +24,8 @@ struct options {
 	const char *pin_dir, *in, *out, *local, *src4, *src6, *mac;
 	uint32_t port, members4, members6;
 	const char *set;
+	unsigned vlan[2];  /* outer, inner id of IPv4 members' next hop; 0: none */
+	unsigned vlan6[2]; /* of IPv6 members' */
 };
 
 static volatile sig_atomic_t stop;
@@ -89,6 +91,17 @@ static void stream_make(struct tables *t, uint32_t port)
 	tbl_store_release(&t->ingest[port / 64].stream[port % 64], 1);
 }
 
+static void via_tag(struct fixture *f, uint32_t via, const unsigned vlan[2])
+{
+	struct crier_via *v = &f->t->vias[via];
+
+	/* two tags are 802.1ad around 802.1Q, as Linux stacks them */
+	for (int i = 0; i < 2 && vlan[i]; i++) {
+		v->vlan[i] = (uint16_t)(vlan[i] + 1);
+		v->tpid[i] = htons(!i && vlan[1] ? 0x88a8 : 0x8100);
+	}
+}
+
 static void room_make(struct fixture *f, const struct options *o)
 {
 	uint8_t mac[6];
@@ -97,10 +110,12 @@ static void room_make(struct fixture *f, const struct options *o)
 		   &mac[4], &mac[5]) != 6)
 		die(o->mac, "no MAC address");
 	fixture_via(f, 1, 2, mac, o->src4, 1500);
+	via_tag(f, 1, o->vlan);
 	fixture_room(f, 1, 1);
 	fixture_fill4(f, 1, 0, o->members4, 100, 1);
 	if (o->src6) {
 		fixture_via(f, 2, 2, mac, o->src6, 1500);
+		via_tag(f, 2, o->vlan6);
 		fixture_fill6(f, 1, 0, o->members6, 2);
 	}
 	stream_make(f->t, o->port);
@@ -170,14 +185,29 @@ static void counters_print(const struct tables *t)
 
 static void options_parse(int argc, char **argv, struct options *o)
 {
-	enum { PIN = 1, IN, OUT, LOCAL, SRC4, SRC6, MAC, PORT, MEMBERS, MEMBERS6, SET };
+	enum {
+		PIN = 1,
+		IN,
+		OUT,
+		LOCAL,
+		SRC4,
+		SRC6,
+		MAC,
+		PORT,
+		MEMBERS,
+		MEMBERS6,
+		SET,
+		VLAN,
+		VLAN6
+	};
 	static const struct option longs[] = {
 		{"pin-dir", 1, NULL, PIN},     {"in", 1, NULL, IN},
 		{"out", 1, NULL, OUT},	       {"local", 1, NULL, LOCAL},
 		{"src", 1, NULL, SRC4},	       {"src6", 1, NULL, SRC6},
 		{"mac", 1, NULL, MAC},	       {"port", 1, NULL, PORT},
 		{"members", 1, NULL, MEMBERS}, {"members6", 1, NULL, MEMBERS6},
-		{"set", 1, NULL, SET},	       {0},
+		{"set", 1, NULL, SET},	       {"vlan", 1, NULL, VLAN},
+		{"vlan6", 1, NULL, VLAN6},     {0},
 	};
 	int c;
 
@@ -215,6 +245,12 @@ static void options_parse(int argc, char **argv, struct options *o)
 			break;
 		case SET:
 			o->set = optarg;
+			break;
+		case VLAN:
+			sscanf(optarg, "%u,%u", &o->vlan[0], &o->vlan[1]);
+			break;
+		case VLAN6:
+			sscanf(optarg, "%u,%u", &o->vlan6[0], &o->vlan6[1]);
 			break;
 		default:
 			exit(2);
