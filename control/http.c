@@ -7,6 +7,7 @@
 #include <event2/http.h>
 #include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
+#include <event2/listener.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -215,9 +216,29 @@ static void on_call(struct evhttp_request *req, void *arg)
 
 /* ---- sockets ---- */
 
+static void on_rested(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	evconnlistener_enable(arg);
+}
+
+/* No descriptor for another client: the next try at once would fail too, and so for ever. */
+static void on_accept_error(struct evconnlistener *listener, void *arg)
+{
+	struct timeval second = {1, 0};
+
+	(void)arg;
+	log_warn("crierd: cannot take another client of the API: %s", strerror(errno));
+	if (event_base_once(evconnlistener_get_base(listener), -1, EV_TIMEOUT, on_rested, listener,
+			    &second) == 0)
+		evconnlistener_disable(listener);
+}
+
 static int listener_add(struct http *h, int fd, const char *token, const char *path)
 {
 	struct listener *l = &h->listener[h->listeners];
+	struct evhttp_bound_socket *bound;
 
 	if (h->listeners == LISTENERS)
 		return -EMFILE;
@@ -232,8 +253,10 @@ static int listener_add(struct http *h, int fd, const char *token, const char *p
 	evhttp_set_max_headers_size(l->server, HEADERS_MAX);
 	evhttp_set_timeout(l->server, IDLE_TIMEOUT_S);
 	evhttp_set_flags(l->server, EVHTTP_SERVER_LINGERING_CLOSE);
-	if (evhttp_accept_socket(l->server, fd) != 0)
+	bound = evhttp_accept_socket_with_handle(l->server, fd);
+	if (!bound)
 		goto out;
+	evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(bound), on_accept_error);
 	h->listeners++;
 	return 0;
 out:

@@ -103,3 +103,19 @@ refused 'crierd' "$CRIERCTL" --socket /run/nosuch.sock status
 alive crierd || fail "crierd is gone"
 want "listeners in the end" 1 "$(count_of talk)"
 stop crierd
+
+echo "-- more clients than descriptors"
+start crierd edge prlimit --nofile=128:128 "$CRIERD" --interface e0 --interface e1
+wait_log crierd 'crierd: ready'
+start crowd edge python3 -c 'import socket, time
+held = []
+for _ in range(200):
+    held.append(socket.socket(socket.AF_UNIX))
+    held[-1].connect("'"$SOCKET"'")
+time.sleep(3)'
+wait_log crierd 'another client'
+wait_end crowd
+[ "$(wc -l <"$T/crierd.log")" -lt 100 ] || fail "crierd spins while it has no descriptor left"
+wait_until 60 api GET /v1/status || fail "crierd serves nobody after a crowd of clients"
+want "listeners after the crowd" 1 "$(count_of talk)"
+stop crierd
