@@ -57,10 +57,14 @@ head -c 100000 /dev/urandom >"$T/crierd.yaml"
 refused 'crierd.yaml' d --config "$T/crierd.yaml"
 refused 'nosuch.yaml' d --config "$T/nosuch.yaml"
 
-echo "-- beside a live crierd"
+echo "-- an interface that is down"
 INTERFACES="e0 e1 x0" crierd_start
 grep -q 'x0 is down' "$T/crierd.log" || fail "crierd says nothing of an interface that is down"
 api GET /v1/status | jq -e '.warnings[] | select(test("x0"))' || fail "nor does its status"
+stop crierd
+
+echo "-- beside a live crierd"
+crierd_start
 room talk 5000
 refused 'another crierd\|already\|live' d --interface e0 --interface e1
 refused 'another crierd\|already\|live' d --interface x0 --pin-dir /sys/fs/bpf/other
