@@ -208,7 +208,17 @@ have_routes()
 	routes4
 	[ "$answer" = "$1" ]
 }
-routes4
+# Routes that vanish with a link are read anew a little later: not while that is going on.
+settled()
+{
+	local was
+	routes4
+	was=$answer
+	sleep 3
+	routes4
+	[ "$answer" = "$was" ]
+}
+wait_until 60 settled || fail "routes come and go: $answer"
 before=$answer
 probe_pid=$(pgrep -x nexthop-probe)
 kill -STOP "$probe_pid"
