@@ -17,7 +17,11 @@ for signal in TERM KILL; do
 	judge_start --room talk --listeners "$T/list" --log "$T/p1.pub"
 	publish p1 5000 --room talk --rate 200 --seconds 6
 	sleep 1.5
-	stop dp $signal
+	# As a service manager does it: no later than the end is known.
+	kill -$signal "${pids[dp]}"
+	wait "${pids[dp]}" 2>/dev/null
+	status=$?
+	want "exit status after SIG$signal" "$([ $signal = KILL ] && echo 137 || echo 0)" $status
 	dp_start
 	hear_from=$(room_stat talk copies)
 	wait_end p1
