@@ -9,7 +9,7 @@
 
 topology
 in_edge ip link add link e1 name e1.1 type vlan id 1 2>/dev/null ||
-	skip "this kernel has no VLAN devices (CONFIG_VLAN_8021Q); test_egress and test_packet cover the tags"
+	skip "this kernel has no VLAN devices (CONFIG_VLAN_8021Q); test_egress, test_packet and tags.sh cover the tags"
 in_edge ip link del e1.1
 
 # vlan NS DEV ID TYPE ADDR
