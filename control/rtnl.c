@@ -28,6 +28,7 @@ struct rtnl {
 	uint32_t wanted;  /* of these, to be dumped */
 	uint32_t dumping; /* the kind under way, 0: none */
 	uint32_t seq;
+	bool lost;	  /* notifications: what is queued is thrown away */
 	bool interrupted; /* the dump under way must be done again */
 	bool settled;
 	struct rtnl_stats stats;
@@ -223,17 +224,13 @@ static void on_dumps(int fd, short what, void *arg)
 
 /*
  * What is still queued is thrown away before all is read anew: the word that an object
- * queued here is gone again may be among the lost.
+ * queued here is gone again may be among the lost.  To the last: until its queue is empty
+ * the kernel drops all that follows and doesn't say so a second time.
  */
 static void notes_lost(struct rtnl *r)
 {
-	uint64_t end = now_ns() + 50 * TURN_NS;
-
-	r->stats.overruns++;
-	while (now_ns() < end && (mnl_socket_recvfrom(r->notes, r->buf, sizeof(r->buf)) > 0 ||
-				  errno == ENOBUFS || errno == ENOSPC || errno == EINTR))
-		;
-	rtnl_resync(r, UINT32_MAX);
+	r->stats.overruns += !r->lost;
+	r->lost = true;
 }
 
 static void on_notes(int fd, short what, void *arg)
@@ -247,8 +244,13 @@ static void on_notes(int fd, short what, void *arg)
 	while (!r->dumping && now_ns() < end) {
 		len = mnl_socket_recvfrom(r->notes, r->buf, sizeof(r->buf));
 		if (len > 0) {
-			notes_read(r, (size_t)len);
+			if (!r->lost)
+				notes_read(r, (size_t)len);
 			r->settled = false;
+		} else if (errno == EAGAIN && r->lost) {
+			r->lost = false;
+			rtnl_resync(r, UINT32_MAX);
+			return;
 		} else if (errno == EAGAIN) {
 			if (!r->settled && !r->wanted && r->ops->settled)
 				r->ops->settled(r->arg);
@@ -257,7 +259,6 @@ static void on_notes(int fd, short what, void *arg)
 		} else if (errno != EINTR) {
 			/* ENOBUFS: some were lost; ENOSPC: one didn't fit. */
 			notes_lost(r);
-			return;
 		}
 	}
 }
