@@ -81,14 +81,14 @@ static void ports_tell(struct worker *w)
 static int port_publish(struct worker *w, uint32_t i, uint32_t number)
 {
 	struct worker_port *wp = &w->ports[i];
-	int rc = port_xdp_publish(wp->port, w->xsks_fd, number);
+	int rc = wp->dev->ops->publish(wp->dev, w->xsks_fd, number);
 
 	if (rc)
 		return rc;
 	if (wp->number)
 		sweeper_del_out(&w->sweeper, wp->number);
 	if (number)
-		sweeper_add_out(&w->sweeper, number, i, (uint32_t)wp->port->ifindex);
+		sweeper_add_out(&w->sweeper, number, i, (uint32_t)wp->dev->ifindex);
 	wp->number = number;
 	wp->down = false;
 	ports_tell(w);
@@ -112,19 +112,21 @@ static int port_open(struct worker *w, uint32_t i, char err[PORT_ERR_LEN])
 			 wp->conf.ifname, wp->conf.ifname);
 		return -ENXIO;
 	}
-	wp->port = port_xdp_open(&wp->conf, &rc, err);
-	if (!wp->port)
+	wp->dev = port_xdp_open(&wp->conf, 1, &rc, err);
+	if (!wp->dev)
 		return rc;
+	wp->port = wp->dev->port[0];
 	wp->stats = (struct port_stats){0};
 	rc = port_publish(w, i, number);
 	if (rc) {
 		snprintf(err, PORT_ERR_LEN, "%s: can't enter its sockets into the map xsks: %s",
 			 wp->conf.ifname, strerror(-rc));
-		wp->port->ops->close(wp->port);
+		wp->dev->ops->close(wp->dev);
+		wp->dev = NULL;
 		wp->port = NULL;
 		return rc;
 	}
-	log_info("%s: port %u, %s, sends on queue %u", wp->conf.ifname, number, wp->port->mode,
+	log_info("%s: port %u, %s, sends on queue %u", wp->conf.ifname, number, wp->dev->mode,
 		 wp->conf.tx_queue);
 	return 0;
 }
@@ -153,7 +155,8 @@ static void port_close(struct worker *w, uint32_t i)
 	if (wp->number)
 		sweeper_del_out(&w->sweeper, wp->number);
 	wp->number = 0;
-	w->sweeper.lost[i] += wp->port->ops->close(wp->port);
+	w->sweeper.lost[i] += wp->dev->ops->close(wp->dev);
+	wp->dev = NULL;
 	wp->port = NULL;
 	ports_tell(w);
 }
@@ -177,20 +180,20 @@ static void port_tend(struct worker *w, uint32_t i)
 		return;
 	}
 	port_stats_add(w, wp);
-	if (xdp_iface_index(wp->conf.ifname) != wp->port->ifindex) {
+	if (wp->dev->ops->gone(wp->dev)) {
 		log_warn("%s is gone; its copies are counted link_down until it is back",
 			 wp->conf.ifname);
 		port_close(w, i);
 		return;
 	}
-	if (wp->port->broken) {
+	if (port_broken(wp->port)) {
 		/* what its ring holds must not go out some day, to who knows whom */
 		log_warn("%s: %s; its copies are counted link_down until it is up again",
-			 wp->conf.ifname, strerror(wp->port->broken));
+			 wp->conf.ifname, strerror(port_broken(wp->port)));
 		port_close(w, i);
 		return;
 	}
-	number = port_number(w->t, wp->port->ifindex);
+	number = port_number(w->t, wp->dev->ifindex);
 	if (number == wp->number)
 		return;
 	if (number)
@@ -245,7 +248,7 @@ static uint32_t worker_rx(struct worker *w, uint64_t now_ns)
 static void port_judge(struct worker *w, uint32_t i)
 {
 	struct worker_port *wp = &w->ports[i];
-	bool down = wp->port->broken != 0;
+	bool down = port_broken(wp->port) != 0;
 
 	if (__builtin_expect(down == wp->down || !wp->number, 1))
 		return;
@@ -253,7 +256,7 @@ static void port_judge(struct worker *w, uint32_t i)
 	if (down)
 		sweeper_del_out(&w->sweeper, wp->number);
 	else
-		sweeper_add_out(&w->sweeper, wp->number, i, (uint32_t)wp->port->ifindex);
+		sweeper_add_out(&w->sweeper, wp->number, i, (uint32_t)wp->dev->ifindex);
 }
 
 /* True while a port has frames that its device hasn't taken. */
@@ -373,8 +376,8 @@ static void worker_drain(struct worker *w)
 	uint64_t until = clock_ns() + WORKER_DRAIN_NS;
 
 	for (uint32_t i = 0; i < w->n_ports; i++)
-		if (w->ports[i].port)
-			port_xdp_publish(w->ports[i].port, w->xsks_fd, 0);
+		if (w->ports[i].dev)
+			w->ports[i].dev->ops->publish(w->ports[i].dev, w->xsks_fd, 0);
 	while (worker_rx(w, clock_ns()))
 		;
 	while ((sweeper_due_ns(&w->sweeper) != UINT64_MAX || worker_flush(w)) && clock_ns() < until)

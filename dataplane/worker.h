@@ -15,7 +15,8 @@
 
 struct worker_port {
 	struct port_xdp_conf conf;
-	struct port *port;	 /* NULL: its interface is gone, it is tried again */
+	struct port_dev *dev;	 /* NULL: its interface is gone, it is tried again */
+	struct port *port;	 /* this worker's handle; NULL like dev */
 	uint32_t number;	 /* crierd's number for it, 0: it has none */
 	bool down;		 /* its device refuses: copies are counted link_down */
 	struct port_stats stats; /* as last added to the counters */

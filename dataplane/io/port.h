@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Ports: where packets come from and frames go to.  A kind of port is one file; what
- * the worker sees is this.  Calls are made once a burst, never once a frame.
+ * workers see is this.  Calls are made once a burst, never once a frame.
  *
- * Each port belongs to one thread.
+ * A device (struct port_dev) belongs to the leader, who opens, publishes and closes it.
+ * Each worker sends by a handle of its own (struct port), which belongs to that worker's
+ * thread alone; the leader's, which is handle 0, receives on all queues.  The leader
+ * closes a device only after each worker has said that it uses its handle no more.
  */
 #ifndef CRIER_PORT_H
 #define CRIER_PORT_H
@@ -14,6 +17,7 @@
 #include <stdint.h>
 
 #include "dataplane/core/out.h"
+#include "xdp/table.h"
 
 #define PORT_RX_BURST 64
 #define PORT_TX_BURST 1024
@@ -24,7 +28,7 @@ struct port_rx {
 	uint32_t len;
 };
 
-/* What a port counted since it was opened. */
+/* What a handle counted since it was opened. */
 struct port_stats {
 	uint64_t rx_ring_full;
 	uint64_t rx_fill_empty;
@@ -37,7 +41,7 @@ struct port_stats {
 struct port;
 
 struct port_ops {
-	/* Up to PORT_RX_BURST packets, the port's until rx_done(). */
+	/* Up to PORT_RX_BURST packets, the port's until rx_done().  Handle 0 alone. */
 	uint32_t (*rx)(struct port *p, struct port_rx *rx);
 	void (*rx_done)(struct port *p);
 	/*
@@ -53,16 +57,53 @@ struct port_ops {
 	/* Descriptors to poll for packets; returns how many, at most max. */
 	uint32_t (*fds)(struct port *p, struct pollfd *fds, uint32_t max);
 	void (*stats)(struct port *p, struct port_stats *s);
-	/* Returns how many committed frames will not be sent. */
-	uint32_t (*close)(struct port *p);
+	/*
+	 * The worker's last call: how many committed frames will not be sent, unless close()
+	 * of the device tells.  NULL: close() does.
+	 */
+	uint32_t (*drop)(struct port *p);
 };
 
 struct port {
 	const struct port_ops *ops;
+	/*
+	 * errno that the device answered: it is down or gone; 0: works.  Written by the
+	 * worker (port_break), read by the leader too.
+	 */
+	int broken;
+};
+
+static inline void port_break(struct port *p, int broken)
+{
+	__atomic_store_n(&p->broken, broken, __ATOMIC_RELAXED);
+}
+
+static inline int port_broken(const struct port *p)
+{
+	return __atomic_load_n(&p->broken, __ATOMIC_RELAXED);
+}
+
+struct port_dev;
+
+struct port_dev_ops {
+	/*
+	 * Packets for port `number` come to this device from now on (0: no longer), by the
+	 * map `xsks_fd` where that is how they come.  0 or -errno.
+	 */
+	int (*publish)(struct port_dev *d, int xsks_fd, uint32_t number);
+	/* Its interface is no longer what it was when it was opened. */
+	bool (*gone)(struct port_dev *d);
+	/* Returns how many committed frames will not be sent, of those that no drop() told. */
+	uint32_t (*close)(struct port_dev *d);
+};
+
+struct port_dev {
+	const struct port_dev_ops *ops;
 	char name[IF_NAMESIZE];
 	int ifindex;
-	int broken;    /* errno that the device answered: it is down or gone; 0: works */
 	char mode[64]; /* for people: "zero-copy", "copy mode" */
+	uint32_t workers;
+	struct port *port[CRIER_MAX_WORKERS]; /* worker i's handle, i < workers */
 };
 
 #endif

@@ -101,7 +101,7 @@ static void mem_stats(struct port *p, struct port_stats *s)
 	memset(s, 0, sizeof(*s));
 }
 
-static uint32_t mem_close(struct port *p)
+void port_mem_close(struct port *p)
 {
 	struct port_mem *m = mem_of(p);
 
@@ -110,7 +110,6 @@ static uint32_t mem_close(struct port *p)
 	free(m->frame);
 	free(m->rx);
 	free(m);
-	return 0;
 }
 
 static const struct port_ops mem_ops = {
@@ -121,7 +120,6 @@ static const struct port_ops mem_ops = {
 	.flush = mem_flush,
 	.fds = mem_fds,
 	.stats = mem_stats,
-	.close = mem_close,
 };
 
 static int mem_alloc(struct port_mem *m, uint32_t bytes)
@@ -145,7 +143,7 @@ struct port *port_mem_open(uint32_t buffers, uint32_t bytes, port_mem_sink *sink
 	if (!m)
 		return NULL;
 	*m = (struct port_mem){
-		.port = {.ops = &mem_ops, .name = "memory", .mode = "memory"},
+		.port = {.ops = &mem_ops},
 		.buffers = buffers < PORT_TX_BURST ? PORT_TX_BURST : buffers,
 		.room = bytes,
 		.limit = UINT64_MAX,
@@ -153,7 +151,7 @@ struct port *port_mem_open(uint32_t buffers, uint32_t bytes, port_mem_sink *sink
 		.arg = arg,
 	};
 	if (mem_alloc(m, bytes)) {
-		mem_close(&m->port);
+		port_mem_close(&m->port);
 		return NULL;
 	}
 	for (uint32_t i = 0; i < m->buffers + PORT_TX_BURST; i++)

@@ -17,6 +17,8 @@ typedef void port_mem_sink(void *arg, const uint8_t *frame, uint32_t len);
 /* `buffers` of `bytes` each (a multiple of OUT_ALIGN).  NULL: no memory. */
 struct port *port_mem_open(uint32_t buffers, uint32_t bytes, port_mem_sink *sink, void *arg);
 
+void port_mem_close(struct port *p);
+
 /* From now on at most n frames are lent until port_mem_limit() is called again. */
 void port_mem_limit(struct port *p, uint64_t n);
 

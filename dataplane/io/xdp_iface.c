@@ -12,19 +12,23 @@
 
 #include "xdp/table.h"
 
-/* A device that can't tell has one queue, as far as AF_XDP is concerned. */
-static uint32_t iface_queues(int fd, struct ifreq *ifr)
+static uint32_t queues_some(uint32_t n)
 {
-	struct ethtool_channels ch = {.cmd = ETHTOOL_GCHANNELS};
-	uint32_t n;
-
-	ifr->ifr_data = (void *)&ch;
-	if (ioctl(fd, SIOCETHTOOL, ifr))
-		return 1;
-	n = ch.combined_count + ch.rx_count;
 	if (n == 0)
 		return 1;
 	return n < CRIER_MAX_QUEUES ? n : CRIER_MAX_QUEUES;
+}
+
+/* A device that can't tell has one queue, as far as AF_XDP is concerned. */
+static void iface_queues(int fd, struct ifreq *ifr, struct xdp_iface *iface)
+{
+	struct ethtool_channels ch = {.cmd = ETHTOOL_GCHANNELS};
+
+	ifr->ifr_data = (void *)&ch;
+	if (ioctl(fd, SIOCETHTOOL, ifr))
+		ch = (struct ethtool_channels){0};
+	iface->rx_queues = queues_some(ch.combined_count + ch.rx_count);
+	iface->tx_queues = queues_some(ch.combined_count + ch.tx_count);
 }
 
 static int iface_ask(int fd, const char *ifname, struct xdp_iface *iface, char err[PORT_ERR_LEN])
@@ -43,7 +47,7 @@ static int iface_ask(int fd, const char *ifname, struct xdp_iface *iface, char e
 		return -ENETDOWN;
 	}
 	iface->mtu = ioctl(fd, SIOCGIFMTU, &ifr) ? 1500 : (uint32_t)ifr.ifr_mtu;
-	iface->queues = iface_queues(fd, &ifr);
+	iface_queues(fd, &ifr, iface);
 	return 0;
 }
 

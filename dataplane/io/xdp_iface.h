@@ -14,7 +14,7 @@
 struct xdp_iface {
 	int ifindex;
 	uint32_t mtu;
-	uint32_t queues; /* RX queues, at most CRIER_MAX_QUEUES */
+	uint32_t rx_queues, tx_queues; /* each from 1 to CRIER_MAX_QUEUES */
 };
 
 /* 0; or -ENODEV: no such interface, -ENETDOWN: it is down; err says so. */

@@ -174,6 +174,6 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < n; i++)
 		bench_print(&benches[i]);
-	port->ops->close(port);
+	port_mem_close(port);
 	return 0;
 }

@@ -114,7 +114,7 @@ static int teardown(void **state)
 	struct state *s = *state;
 
 	for (uint32_t i = 0; i < PORTS; i++)
-		s->port[i]->ops->close(s->port[i]);
+		port_mem_close(s->port[i]);
 	sweeper_free(&s->s);
 	tables_close(&s->t);
 	free(s);
@@ -465,7 +465,7 @@ static void test_small_buffers(void **state)
 {
 	struct state *s = *state;
 
-	s->port[0]->ops->close(s->port[0]);
+	port_mem_close(s->port[0]);
 	s->port[0] = port_mem_open(PORT_MEM_BUFFERS, 256, hear, &s->sink[0]);
 	fixture_fill4(&s->f, 1, 0, 10, 100, 1);
 	push(s, 1, 1, 1, 1000);
