@@ -406,6 +406,12 @@ quiet_now()
 	[ "$(stat_of '.worker.jobs - .worker.jobs_done - .worker.jobs_gone')" = 0 ]
 }
 
+# taken_in: crier-dp has read all that XDP gave it; for scripts in which its sockets stay open.
+taken_in()
+{
+	[ "$(stat_of '.xdp.accepted - .worker.rx_pkts')" = 0 ]
+}
+
 # reconciles ROOM: packets x members = copies + drops by name.
 reconciles()
 {

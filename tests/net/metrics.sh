@@ -12,6 +12,7 @@ room talk 5000
 room 'other-room' 5002
 listeners 10 | members talk
 speak 5000 --count 30 >/dev/null
+wait_until 30 taken_in || fail "crier-dp did not take all packets"
 reconciles talk
 
 api GET /metrics >"$T/metrics" || fail "/metrics"

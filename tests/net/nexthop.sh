@@ -55,6 +55,7 @@ in_edge ip route del 10.128.0.0/9
 becomes "listeners without a route" 100 /v1/rooms/talk .unreachable
 before=$(room_stat talk no_route)
 speak 5000 --count 10 >/dev/null
+wait_until 30 taken_in || fail "crier-dp did not take all packets"
 reconciles talk
 want "copies without a route" 1000 $(($(room_stat talk no_route) - before))
 
@@ -66,6 +67,7 @@ in_edge ip link set e1 down
 sleep 0.5
 before=$(room_stat talk copies)
 speak 5000 --count 10 >/dev/null
+wait_until 30 taken_in || fail "crier-dp did not take all packets"
 reconciles talk
 want "copies into a dead link" "$before" "$(room_stat talk copies)"
 in_edge ip link set e1 up

@@ -39,6 +39,7 @@ want "TTL after refusals" 7 "$(api GET /v1/settings/ttl | jq .value)"
 in_edge ip link set e1 mtu 1280 # the least that IPv6 allows
 becomes "the MTU of e1" 1280 /v1/status '.interfaces[] | select(.name == "e1") | .mtu'
 speak 5000 --count 5 --size 1300 >/dev/null
+wait_until 30 taken_in || fail "crier-dp did not take all packets"
 reconciles talk
 want "copies not made for want of MTU" 100 "$(room_stat talk mtu)"
 stop dp
