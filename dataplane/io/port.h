@@ -36,6 +36,8 @@ struct port_stats {
 	uint64_t tx_invalid;
 	uint64_t tx_kicks;
 	uint64_t tx_again;
+	uint64_t tap_refused; /* punted frames that Linux's TAP would not take */
+	uint64_t tap_lost;    /* frames of Linux's that the device would not take */
 };
 
 struct port;
@@ -56,6 +58,11 @@ struct port_ops {
 	bool (*flush)(struct port *p);
 	/* Descriptors to poll for packets; returns how many, at most max. */
 	uint32_t (*fds)(struct port *p, struct pollfd *fds, uint32_t max);
+	/*
+	 * Gives a packet to Linux, which has not seen it; false: there is no room.  NULL:
+	 * the device is Linux's, whose XDP program has judged and counted what rx() gives.
+	 */
+	bool (*punt)(struct port *p, const struct port_rx *rx);
 	void (*stats)(struct port *p, struct port_stats *s);
 	/*
 	 * The worker's last call: how many committed frames will not be sent, unless close()
@@ -71,6 +78,7 @@ struct port {
 	 * worker (port_break), read by the leader too.
 	 */
 	int broken;
+	bool polled; /* nothing wakes a sleeper up when a packet comes */
 };
 
 static inline void port_break(struct port *p, int broken)

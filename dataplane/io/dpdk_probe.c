@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dpdk_dev.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_dev.h>
+#include <rte_errno.h>
+
+/*
+ * ---- finding the device ----------------------------------------------------------
+ */
+
+/* "0000:03:00.0" of a PCI device's arguments. */
+static void pci_address(const char *devargs, char address[32])
+{
+	size_t len = strcspn(devargs, ",");
+
+	snprintf(address, 32, "%.*s", (int)(len < 31 ? len : 31), devargs);
+}
+
+/* Drivers that share a device with DPDK and need no binding. */
+static bool driver_shares(const char *driver)
+{
+	return !strcmp(driver, "mlx5_core") || !strcmp(driver, "mlx4_core") ||
+	       !strcmp(driver, "vfio-pci") || !strcmp(driver, "uio_pci_generic") ||
+	       !strcmp(driver, "igb_uio");
+}
+
+static int pci_check(const char *devargs, char err[PORT_ERR_LEN])
+{
+	char address[32], path[128], link[256];
+	const char *driver;
+	ssize_t n;
+
+	pci_address(devargs, address);
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", address);
+	if (access(path, F_OK)) {
+		snprintf(err, PORT_ERR_LEN, "there is no PCI device %s: crier-nic show lists them",
+			 address);
+		return -ENODEV;
+	}
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver", address);
+	n = readlink(path, link, sizeof(link) - 1);
+	link[n < 0 ? 0 : n] = '\0';
+	driver = strrchr(link, '/') ? strrchr(link, '/') + 1 : "";
+	if (driver_shares(driver))
+		return 0;
+	snprintf(err, PORT_ERR_LEN, "%s belongs to %s%s: crier-nic bind %s gives it to DPDK",
+		 address, *driver ? "the kernel driver " : "no driver", driver, address);
+	return -EBUSY;
+}
+
+static int probe_error(const struct port_dpdk_conf *conf, int rc, char err[PORT_ERR_LEN])
+{
+	snprintf(
+		err, PORT_ERR_LEN,
+		"\"dpdk:%s\": no such device, or its driver refuses it (%s); what DPDK says itself "
+		"stands above",
+		conf->devargs, rte_strerror(-rc));
+	return rc == -ENOMEM || rc == -EPERM ? rc : -ENODEV;
+}
+
+/* Its number for DPDK; the device is taken. */
+int dpdk_probe(struct dpdk_dev *d, const struct port_dpdk_conf *conf, char err[PORT_ERR_LEN])
+{
+	struct rte_dev_iterator it;
+	uint16_t id;
+	int rc = conf->pci ? pci_check(conf->devargs, err) : 0;
+
+	if (rc)
+		return rc;
+	rc = rte_dev_probe(conf->devargs);
+	if (rc && rc != -EEXIST)
+		return probe_error(conf, rc, err);
+	RTE_ETH_FOREACH_MATCHING_DEV(id, conf->devargs, &it)
+	{
+		struct rte_eth_dev_info info;
+
+		rte_eth_iterator_cleanup(&it);
+		if (rte_eth_dev_info_get(id, &info))
+			break;
+		d->id = id;
+		d->device = info.device;
+		return 0;
+	}
+	return probe_error(conf, -ENODEV, err);
+}
+
+/*
+ * ---- the command line ------------------------------------------------------------
+ */
+
+/* [DDDD:]BB:DD.F: hexadecimal digits with two or one colons and a dot. */
+static bool is_pci(const char *s)
+{
+	unsigned domain, bus, device, function;
+	int n = 0;
+
+	if (sscanf(s, "%4x:%2x:%2x.%1x%n", &domain, &bus, &device, &function, &n) == 4 &&
+	    (s[n] == ',' || !s[n]))
+		return true;
+	return sscanf(s, "%2x:%2x.%1x%n", &bus, &device, &function, &n) == 3 &&
+	       (s[n] == ',' || !s[n]);
+}
+
+static bool ifname_take(const char *name, size_t len, struct port_dpdk_conf *conf)
+{
+	if (!len || len >= sizeof(conf->ifname) || memchr(name, '/', len))
+		return false;
+	memcpy(conf->ifname, name, len);
+	conf->ifname[len] = '\0';
+	return true;
+}
+
+int port_dpdk_parse(const char *spec, uint32_t number, struct port_dpdk_conf *conf,
+		    char err[PORT_ERR_LEN])
+{
+	const char *as = strstr(spec, ",as="), *name, *rest;
+	size_t len = as ? (size_t)(as - spec) : strlen(spec);
+
+	memset(conf, 0, sizeof(*conf));
+	snprintf(conf->ifname, sizeof(conf->ifname), "dpdk%u", number);
+	name = as ? as + 4 : "";
+	rest = name + strcspn(name, ",");
+	if (as && !ifname_take(name, (size_t)(rest - name), conf)) {
+		snprintf(err, PORT_ERR_LEN, "\"dpdk:%.100s\": as= wants an interface's name", spec);
+		return -EINVAL;
+	}
+	if (!len || len + strlen(rest) >= sizeof(conf->devargs)) {
+		snprintf(err, PORT_ERR_LEN,
+			 "\"dpdk:%.100s\": a device is wanted, of at most %zu characters, as in "
+			 "dpdk:0000:03:00.0 or dpdk:net_memif0,role=client",
+			 spec, sizeof(conf->devargs) - 1);
+		return -EINVAL;
+	}
+	snprintf(conf->devargs, sizeof(conf->devargs), "%.*s%s", (int)len, spec, rest);
+	conf->pci = is_pci(conf->devargs);
+	return 0;
+}
