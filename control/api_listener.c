@@ -49,52 +49,40 @@ int api_listener_error(struct crierd *d, uint32_t room, int why, char *err, size
 
 /* ---- adding and removing ---- */
 
-static void reply_added(struct call *call, const struct bulk_counts *c)
-{
-	http_reply_json(call, 201,
-			json_pack("{s:I, s:I, s:I}", "added", (json_int_t)c->added, "existing",
-				  (json_int_t)c->existing, "unreachable",
-				  (json_int_t)c->unreachable));
-}
-
-static void reply_removed(struct call *call, const struct bulk_counts *c)
-{
-	http_reply_json(call, 200,
-			json_pack("{s:I, s:I}", "deleted", (json_int_t)c->deleted, "missing",
-				  (json_int_t)c->missing));
-}
-
-static void reply_refused(struct call *call, uint32_t room, int why, uint64_t applied)
+static void add_one(struct call *call, uint32_t room, const struct crier_endpoint *ep)
 {
 	char err[BODY_ERR_LEN];
-	int code = api_listener_error(call->d, room, why, err, sizeof(err));
+	int ret = member_add(&call->d->store, room, ep), code;
 
-	http_reply_json(call, code,
-			json_pack("{s:s, s:I}", "error", err, "applied", (json_int_t)applied));
+	if (ret >= 0) {
+		http_reply_json(call, 201,
+				json_pack("{s:i, s:i, s:i}", "added", 1, "existing", 0,
+					  "unreachable", ret));
+		return;
+	}
+	code = api_listener_error(call->d, room, ret, err, sizeof(err));
+	http_reply_json(call, code, json_pack("{s:s, s:i}", "error", err, "applied", 0));
 }
 
+static void remove_one(struct call *call, uint32_t room, const struct crier_endpoint *ep)
+{
+	if (member_remove(&call->d->store, room, ep) == 0)
+		http_reply_json(call, 200, json_pack("{s:i, s:i}", "deleted", 1, "missing", 0));
+	else
+		http_reply_error(call, 404, "this listener is not in room %s",
+				 room_row(&call->d->store, room)->name);
+}
+
+/* One at once; some thousand take longer than a turn of the loop may. */
 static void apply_json(struct call *call, uint32_t room, enum bulk_op op,
 		       const struct crier_endpoint *ep, size_t n, bool single)
 {
-	struct bulk_counts counts = {0};
-	struct endpoints list = {0};
-	int ret = 0;
-
-	for (size_t i = 0; i < n && !ret; i++)
-		ret = endpoints_add(&list, &ep[i]);
-	if (!ret)
-		ret = bulk_apply(call->d, room, op, &list, &counts, NULL);
-	endpoints_free(&list);
-	if (!ret && single && counts.existing)
-		ret = -EEXIST;
-	if (ret)
-		reply_refused(call, room, ret, counts.added + counts.deleted);
+	if (!single)
+		bulk_list(call, room, op, ep, n);
 	else if (op == BULK_ADD)
-		reply_added(call, &counts);
-	else if (single && counts.missing)
-		http_reply_error(call, 404, "this listener is not in room %s", call->arg[0]);
+		add_one(call, room, ep);
 	else
-		reply_removed(call, &counts);
+		remove_one(call, room, ep);
 }
 
 static void call_json(struct call *call, uint32_t room, enum bulk_op op)
@@ -162,7 +150,7 @@ void api_listener_delete(struct call *call)
 		http_reply_error(call, 400, "a listener is ADDRESS:PORT or [ADDRESS6]:PORT: %s",
 				 endpoint_strerror(ret));
 	else
-		apply_json(call, room, BULK_REMOVE, &ep, 1, true);
+		remove_one(call, room, &ep);
 }
 
 /* ---- listing ---- */

@@ -15,9 +15,15 @@
 #define AHEAD 8 /* members whose place in the index is fetched early */
 #define LINE_MAX_BYTES 4096
 
+struct bulk_counts {
+	uint64_t added, existing, unreachable; /* BULK_ADD */
+	uint64_t deleted, missing;	       /* BULK_REMOVE */
+};
+
 struct bulk {
 	struct job job; /* first */
 	enum bulk_op op;
+	int added_code; /* HTTP's, of what was added */
 	uint32_t room, generation;
 	bool parsed;
 	uint64_t line;
@@ -51,21 +57,25 @@ static int apply_one(struct store *s, uint32_t room, enum bulk_op op,
 	return 0;
 }
 
-int bulk_apply(struct crierd *d, uint32_t room, enum bulk_op op, struct endpoints *e,
-	       struct bulk_counts *counts, struct budget *budget)
+/*
+ * Applies endpoints from the front until the budget is spent.  1: more are left; 0: all
+ * done; or what member_add() refused the last one taken with.
+ */
+static int apply(struct bulk *b, struct budget *budget)
 {
+	struct store *s = &b->job.call.d->store;
 	const struct crier_endpoint *ep;
 
-	while ((ep = endpoints_take(e))) {
-		const struct crier_endpoint *ahead = endpoints_peek(e, AHEAD);
+	while ((ep = endpoints_take(&b->list))) {
+		const struct crier_endpoint *ahead = endpoints_peek(&b->list, AHEAD);
 		int ret;
 
 		if (ahead)
-			member_prefetch(&d->store, room, ahead);
-		ret = apply_one(&d->store, room, op, ep, counts);
+			member_prefetch(s, b->room, ahead);
+		ret = apply_one(s, b->room, b->op, ep, &b->counts);
 		if (ret < 0)
 			return ret;
-		if (budget && budget_spent(budget))
+		if (budget_spent(budget))
 			return 1;
 	}
 	return 0;
@@ -88,7 +98,7 @@ static void reply_done(struct bulk *b)
 	else
 		json = json_pack("{s:I, s:I}", "deleted", (json_int_t)c->deleted, "missing",
 				 (json_int_t)c->missing);
-	job_reply_json(&b->job, 200, json);
+	job_reply_json(&b->job, b->op == BULK_ADD ? b->added_code : 200, json);
 }
 
 static void reply_refused(struct bulk *b, int code, const char *text)
@@ -108,7 +118,7 @@ static bool step_apply(struct bulk *b, struct budget *budget)
 		reply_refused(b, 404, "the room was deleted meanwhile");
 		return false;
 	}
-	ret = bulk_apply(d, b->room, b->op, &b->list, &b->counts, budget);
+	ret = apply(b, budget);
 	if (ret > 0)
 		return true;
 	if (ret == 0) {
@@ -132,14 +142,32 @@ static void reply_bad_line(struct bulk *b, const char *why)
 				 "applied", 0));
 }
 
+/* False: there is more, and no end of a line in so much of it as a line may be long. */
+static bool line_ends(struct evbuffer *in)
+{
+	struct evbuffer_ptr end, found;
+
+	if (evbuffer_get_length(in) <= LINE_MAX_BYTES)
+		return true;
+	evbuffer_ptr_set(in, &end, LINE_MAX_BYTES, EVBUFFER_PTR_SET);
+	found = evbuffer_search_range(in, "\n", 1, NULL, &end);
+	return found.pos >= 0;
+}
+
 /* 1: a line was taken; 0: the body has ended; -EINVAL, -ENOMEM. */
 static int line_take(struct bulk *b, struct evbuffer *in, char err[BODY_ERR_LEN])
 {
 	struct crier_endpoint ep;
 	size_t len;
-	char *line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF);
+	char *line;
 	int ret;
 
+	b->line++;
+	if (!line_ends(in)) {
+		snprintf(err, BODY_ERR_LEN, "it is longer than %d bytes", LINE_MAX_BYTES);
+		return -EINVAL;
+	}
+	line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF);
 	if (!line) { /* the last one may lack its end */
 		len = evbuffer_get_length(in);
 		if (!len)
@@ -149,7 +177,6 @@ static int line_take(struct bulk *b, struct evbuffer *in, char err[BODY_ERR_LEN]
 			return -ENOMEM;
 		evbuffer_remove(in, line, len);
 	}
-	b->line++;
 	ret = body_line(line, len, &ep, err);
 	free(line);
 	if (ret > 0 && endpoints_add(&b->list, &ep) != 0)
@@ -193,17 +220,48 @@ static void bulk_end(struct job *job)
 	free(b);
 }
 
-void bulk_call(struct call *call, uint32_t room, enum bulk_op op)
+static const struct job_ops bulk_ops = {bulk_step, bulk_end};
+
+static struct bulk *bulk_new(struct call *call, uint32_t room, enum bulk_op op)
 {
-	static const struct job_ops ops = {bulk_step, bulk_end};
 	struct bulk *b = calloc(1, sizeof(*b));
 
 	if (!b) {
 		http_reply_error(call, 500, "out of memory");
-		return;
+		return NULL;
 	}
 	b->op = op;
 	b->room = room;
 	b->generation = room_row(&call->d->store, room)->generation;
-	job_start(&b->job, call, &ops);
+	return b;
+}
+
+void bulk_call(struct call *call, uint32_t room, enum bulk_op op)
+{
+	struct bulk *b = bulk_new(call, room, op);
+
+	if (!b)
+		return;
+	b->added_code = 200;
+	job_start(&b->job, call, &bulk_ops);
+}
+
+void bulk_list(struct call *call, uint32_t room, enum bulk_op op, const struct crier_endpoint *ep,
+	       size_t n)
+{
+	struct bulk *b = bulk_new(call, room, op);
+
+	if (!b)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		if (endpoints_add(&b->list, &ep[i]) == 0)
+			continue;
+		endpoints_free(&b->list);
+		free(b);
+		http_reply_error(call, 500, "out of memory");
+		return;
+	}
+	b->added_code = 201;
+	b->parsed = true;
+	job_start(&b->job, call, &bulk_ops);
 }

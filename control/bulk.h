@@ -11,19 +11,11 @@
 
 enum bulk_op { BULK_ADD, BULK_REMOVE };
 
-struct bulk_counts {
-	uint64_t added, existing, unreachable; /* BULK_ADD */
-	uint64_t deleted, missing;	       /* BULK_REMOVE */
-};
-
-/*
- * Applies endpoints from the front until the budget is spent (budget NULL: all).  1:
- * more are left; 0: all done; or what member_add() refused the last one taken with.
- */
-int bulk_apply(struct crierd *d, uint32_t room, enum bulk_op op, struct endpoints *e,
-	       struct bulk_counts *counts, struct budget *budget);
-
 /* Answers a call whose body is text lines. */
 void bulk_call(struct call *call, uint32_t room, enum bulk_op op);
+
+/* Answers a call whose body was n endpoints in JSON; they are copied. */
+void bulk_list(struct call *call, uint32_t room, enum bulk_op op, const struct crier_endpoint *ep,
+	       size_t n);
 
 #endif

@@ -454,6 +454,59 @@ static char *list_of(uint32_t n, size_t *len)
 	return text;
 }
 
+/* A line that never ends is refused at its beginning, not after all of it was copied. */
+static void test_long_line(void **state)
+{
+	size_t len = 1 << 20;
+	char *text = malloc(len);
+	struct answer a;
+
+	(void)state;
+	assert_int_equal(code_of("POST", "/v1/rooms", ROOM_A), 201);
+	memset(text, '1', len);
+	memcpy(text, "10.0.0.1:4000\n", 14);
+	a = call("POST", "/v1/rooms/a/listeners", "text/plain", text, len);
+	assert_int_equal(a.code, 400);
+	assert_non_null(strstr(a.body, "line 2: it is longer than"));
+	free(a.text);
+	memset(text, ' ', 4096);
+	memcpy(text, "#", 1);
+	memcpy(text + 4095, "\n10.0.0.1:4000", 14);
+	a = call("POST", "/v1/rooms/a/listeners", "text/plain", text, 4096 + 13);
+	assert_string_equal(a.body, "{\"added\":1,\"existing\":0,\"unreachable\":0}");
+	free(a.text);
+	free(text);
+}
+
+/* A JSON array is applied in steps as lines are, and answers as it always did. */
+static void test_json_list(void **state)
+{
+	static const char one[] = "{\"listeners\":[\"[2001:db8::1]:1\"]}";
+	char *text = malloc(65536), *at = text;
+	struct answer a;
+
+	(void)state;
+	assert_int_equal(code_of("POST", "/v1/rooms", ROOM_A), 201);
+	at += sprintf(at, "{\"listeners\":[\"10.0.0.1:1\"");
+	for (int i = 0; i < 3000; i++)
+		at += sprintf(at, ",\"10.0.%d.%d:1\"", i / 256, i % 256);
+	strcpy(at, "]}");
+	a = call("POST", "/v1/rooms/a/listeners", "application/json", text, strlen(text));
+	assert_int_equal(a.code, 507);
+	assert_non_null(strstr(a.body, "capacity.listeners"));
+	assert_non_null(strstr(a.body, "\"applied\":2048"));
+	free(a.text);
+	a = call("POST", "/v1/rooms/a/listeners/delete", "application/json", text, strlen(text));
+	assert_int_equal(a.code, 200);
+	assert_string_equal(a.body, "{\"deleted\":2048,\"missing\":953}");
+	free(a.text);
+	free(text);
+	a = call("POST", "/v1/rooms/a/listeners", "application/json", one, strlen(one));
+	assert_int_equal(a.code, 201);
+	assert_string_equal(a.body, "{\"added\":1,\"existing\":0,\"unreachable\":0}");
+	free(a.text);
+}
+
 static void test_full(void **state)
 {
 	size_t len;
@@ -794,6 +847,8 @@ int main(void)
 		api_test(test_large_bodies),
 		api_test(test_content_type),
 		api_test(test_bulk),
+		api_test(test_long_line),
+		api_test(test_json_list),
 		api_test(test_full),
 		api_test(test_others_are_served_meanwhile),
 		api_test(test_client_leaves),
