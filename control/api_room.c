@@ -56,6 +56,10 @@ int api_stream_make(struct crierd *d, uint32_t room, const struct stream_spec *s
 		snprintf(err, size, "port %u has %d streams, and no port takes more", spec->port,
 			 CRIER_PORT_STREAMS);
 		return 409;
+	case -E2BIG:
+		snprintf(err, size, "room %s has %d streams, and no room takes more",
+			 room_row(s, room)->name, ROOM_STREAMS);
+		return 409;
 	case -ENOSPC:
 		snprintf(err, size,
 			 "the table of streams is full at %u; enlarge capacity.streams "

@@ -16,7 +16,7 @@
 #include "xdp/addr.h"
 
 #define BODY_ERR_LEN 320
-#define BODY_STREAMS 64 /* streams in one request */
+#define BODY_STREAMS ROOM_STREAMS
 
 struct room_body {
 	char name[CRIER_NAME_LEN];

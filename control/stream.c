@@ -129,6 +129,8 @@ int stream_add(struct store *s, uint32_t room, const struct stream_spec *spec, u
 
 	if (err)
 		return err;
+	if (s->rooms[room].streams >= ROOM_STREAMS)
+		return -E2BIG;
 	if (!s->free_streams.n)
 		return s->streams_n + 1 < s->t->config->max_streams ? -EAGAIN : -ENOSPC;
 	n = s->free_streams.number[s->free_streams.n - 1];

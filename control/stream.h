@@ -5,6 +5,9 @@
 
 #include "control/store.h"
 
+/* Streams of one room: what a save's line of a room can tell. */
+#define ROOM_STREAMS 64
+
 struct stream_spec {
 	uint16_t port;		    /* UDP, host order */
 	uint32_t flags;		    /* enum crier_stream_flags */
@@ -16,8 +19,8 @@ struct stream_spec {
 /*
  * Links a stream into its port's chain.  0; -EADDRINUSE another room has the port
  * (*other is it, 0: it is the media port); -EEXIST the same stream is there;
- * -EMLINK the port has CRIER_PORT_STREAMS; -ENOSPC the table is full; -EAGAIN full
- * until grace; -ENOMEM.
+ * -EMLINK the port has CRIER_PORT_STREAMS; -E2BIG the room has ROOM_STREAMS; -ENOSPC
+ * the table is full; -EAGAIN full until grace; -ENOMEM.
  */
 int stream_add(struct store *s, uint32_t room, const struct stream_spec *spec, uint32_t *stream,
 	       uint32_t *other);

@@ -22,6 +22,7 @@
 
 #include "control/api.h"
 #include "control/capture.h"
+#include "control/stream.h"
 #include "world.h"
 
 static struct server {
@@ -688,6 +689,36 @@ static void test_restore_refuses(void **state)
 	assert_int_equal(code_of("GET", "/v1/rooms/z", ""), 404);
 }
 
+/* What a room has can be saved, and so restored: no more streams than a line may tell. */
+static void test_streams_of_a_room(void **state)
+{
+	struct answer a;
+	char body[64];
+
+	(void)state;
+	assert_int_equal(code_of("POST", "/v1/rooms", ROOM_A), 201);
+	for (int i = 1; i < ROOM_STREAMS; i++) {
+		sprintf(body, "{\"port\":%d,\"from\":\"10.0.0.1\"}", 20000 + i);
+		assert_int_equal(code_of("POST", "/v1/rooms/a/streams", body), 201);
+	}
+	sprintf(body, "{\"port\":%d,\"from\":\"10.0.0.1\"}", 20000 + ROOM_STREAMS);
+	assert_int_equal(code_of("POST", "/v1/rooms/a/streams", body), 409);
+	a = call("GET", "/v1/save", "", "", 0);
+	assert_int_equal(a.code, 200);
+	assert_int_equal(code_of("DELETE", "/v1/rooms/a", ""), 200);
+	for (int code = 503; code != 200;) { /* until the deleted streams are free */
+		struct answer done = lines("/v1/restore?merge=1", a.body);
+
+		code = done.code;
+		assert_true(code == 200 || code == 503);
+		free(done.text);
+	}
+	free(a.text);
+	a = call("GET", "/v1/rooms/a", "", "", 0);
+	assert_non_null(strstr(a.body, "\"port\":20063"));
+	free(a.text);
+}
+
 /* ---- capture ---- */
 
 static void record(uint64_t serial, uint32_t room)
@@ -855,6 +886,7 @@ int main(void)
 		api_test(test_room_dies_under_a_list),
 		api_test(test_save_and_restore),
 		api_test(test_restore_refuses),
+		api_test(test_streams_of_a_room),
 		api_test(test_capture),
 		api_test(test_capture_counts_what_it_lost),
 		api_test(test_capture_ends_with_its_client),
