@@ -26,9 +26,13 @@ struct run { /* listeners of one room, in a row */
 	struct run *next;
 };
 
+/* A room_body without the streams that it might have had: there may be many rooms. */
 struct room_line {
-	struct room_body body;
 	struct room_line *next;
+	char name[CRIER_NAME_LEN];
+	struct room_spec spec; /* its name is NULL */
+	uint32_t streams;
+	struct stream_spec stream[];
 };
 
 struct restore {
@@ -36,6 +40,8 @@ struct restore {
 	bool merge, header, ended, parsed, checked;
 	uint64_t line;
 	struct room_line *rooms, **rooms_end, *check;
+	uint32_t rooms_n;
+	struct room_body body; /* the room at hand, read or applied */
 	struct run *runs, **runs_end;
 	struct endpoints list;
 	bool has[CRIER_SET_N];
@@ -63,17 +69,43 @@ __attribute__((format(printf, 3, 4))) static bool refuse(struct restore *r, int 
 
 /* ---- lines ---- */
 
-static int take_room(struct restore *r, const json_t *json, char *err)
+static struct room_line *room_line_new(const struct room_body *b)
 {
-	struct room_line *l = malloc(sizeof(*l));
+	struct room_line *l = malloc(sizeof(*l) + b->streams * sizeof(*l->stream));
 
 	if (!l)
-		return -ENOMEM;
-	if (body_room(json, &l->body, err) != 0) {
-		free(l);
+		return NULL;
+	*l = (struct room_line){.spec = b->spec, .streams = b->streams};
+	l->spec.name = NULL;
+	memcpy(l->name, b->name, sizeof(l->name));
+	memcpy(l->stream, b->stream, b->streams * sizeof(*l->stream));
+	return l;
+}
+
+static void room_line_body(const struct room_line *l, struct room_body *b)
+{
+	memcpy(b->name, l->name, sizeof(b->name));
+	b->spec = l->spec;
+	b->spec.name = b->name;
+	b->streams = l->streams;
+	memcpy(b->stream, l->stream, l->streams * sizeof(*l->stream));
+}
+
+static int take_room(struct restore *r, const json_t *json, char *err)
+{
+	uint32_t most = r->job.call.d->store.t->config->max_rooms - 1;
+	struct room_line *l;
+
+	if (body_room(json, &r->body, err) != 0)
+		return -EINVAL;
+	if (++r->rooms_n > most) {
+		snprintf(err, BODY_ERR_LEN,
+			 "more rooms than the table's %u; enlarge capacity.rooms", most);
 		return -EINVAL;
 	}
-	l->next = NULL;
+	l = room_line_new(&r->body);
+	if (!l)
+		return -ENOMEM;
 	*r->rooms_end = l;
 	r->rooms_end = &l->next;
 	return 0;
@@ -81,8 +113,10 @@ static int take_room(struct restore *r, const json_t *json, char *err)
 
 static int take_run(struct restore *r, const char *room, size_t n)
 {
-	struct run *run = calloc(1, sizeof(*run));
+	struct run *run = n ? calloc(1, sizeof(*run)) : NULL;
 
+	if (!n)
+		return 0;
 	if (!run)
 		return -ENOMEM;
 	strcpy(run->room, room);
@@ -240,7 +274,7 @@ static bool step_check(struct restore *r, struct budget *budget)
 	const struct store *s = &r->job.call.d->store;
 
 	for (; r->check; r->check = r->check->next) {
-		const struct room_body *b = &r->check->body;
+		const struct room_line *b = r->check;
 		uint32_t room = room_find(s, b->name, strlen(b->name));
 
 		if (room && !r->merge)
@@ -277,13 +311,14 @@ static int apply_room(struct restore *r, char *err)
 {
 	struct crierd *d = r->job.call.d;
 	struct room_line *l = r->rooms;
-	uint32_t room = room_find(&d->store, l->body.name, strlen(l->body.name));
+	uint32_t room = room_find(&d->store, l->name, strlen(l->name));
 	int code;
 
+	room_line_body(l, &r->body);
 	if (room && r->merge)
-		code = merge_streams(d, room, &l->body, err);
+		code = merge_streams(d, room, &r->body, err);
 	else
-		code = api_room_make(d, &l->body, &room, err, BODY_ERR_LEN);
+		code = api_room_make(d, &r->body, &room, err, BODY_ERR_LEN);
 	if (code)
 		return code;
 	r->rooms = l->next;

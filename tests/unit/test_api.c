@@ -719,6 +719,26 @@ static void test_streams_of_a_room(void **state)
 	free(a.text);
 }
 
+/* A body that names rooms without end is refused before it takes all memory. */
+static void test_restore_of_too_many_rooms(void **state)
+{
+	uint32_t n = server.world.tables.config->max_rooms;
+	char *text = malloc(64 + n * 48), *at = text;
+	struct answer a;
+
+	(void)state;
+	at += sprintf(at, "{\"crier\":\"save\",\"abi\":1}\n");
+	for (uint32_t i = 0; i < n; i++)
+		at += sprintf(at, "{\"room\":{\"name\":\"r%u\"}}\n", i);
+	a = lines("/v1/restore", text);
+	assert_int_equal(a.code, 400);
+	assert_non_null(strstr(a.body, "capacity.rooms"));
+	assert_non_null(strstr(a.body, "nothing was restored"));
+	free(a.text);
+	free(text);
+	assert_int_equal(code_of("GET", "/v1/rooms/r0", ""), 404);
+}
+
 /* ---- capture ---- */
 
 static void record(uint64_t serial, uint32_t room)
@@ -887,6 +907,7 @@ int main(void)
 		api_test(test_save_and_restore),
 		api_test(test_restore_refuses),
 		api_test(test_streams_of_a_room),
+		api_test(test_restore_of_too_many_rooms),
 		api_test(test_capture),
 		api_test(test_capture_counts_what_it_lost),
 		api_test(test_capture_ends_with_its_client),
