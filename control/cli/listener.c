@@ -42,21 +42,25 @@ static void add_up(const struct change *ch, json_t *sum, const json_t *answer)
 							 field_int(answer, ch->counts[i])));
 }
 
-static json_t *change_args(struct cli *cli, const char *path)
+/* NULL with *bad if an argument is no UTF-8, which JSON cannot carry. */
+static json_t *args_body(const struct cli *cli, const char **bad)
 {
-	json_t *body, *list, *answer;
+	json_t *list = xalloc(json_array()), *one;
 
-	if (cli->argc == 2) {
-		body = json_pack("{s:s}", "listener", cli->argv[1]);
-	} else {
-		list = xalloc(json_array());
-		for (int i = 1; i < cli->argc; i++)
-			json_array_append_new(list, json_string(cli->argv[i]));
-		body = json_pack("{s:o}", "listeners", list);
+	for (int i = 1; i < cli->argc; i++) {
+		*bad = cli->argv[i];
+		one = json_string(cli->argv[i]);
+		if (!one) {
+			json_decref(list);
+			return NULL;
+		}
+		json_array_append_new(list, one);
 	}
-	answer = api_call(cli->api, "POST", path, xalloc(body));
-	json_decref(body);
-	return answer;
+	if (cli->argc > 2)
+		return xalloc(json_pack("{s:o}", "listeners", list));
+	one = xalloc(json_pack("{s:O}", "listener", json_array_get(list, 0)));
+	json_decref(list);
+	return one;
 }
 
 /* The reason of a part that was refused, with line numbers of the whole file. */
@@ -84,7 +88,7 @@ static int part_refused(struct cli *cli, const struct bulk *bulk, const struct c
 	return CLI_REFUSED;
 }
 
-static int args_refused(struct cli *cli, const struct change *ch)
+static int args_refused(const struct cli *cli, const struct change *ch)
 {
 	int64_t applied = field_int(api_error_object(cli->api), "applied");
 
@@ -92,6 +96,31 @@ static int args_refused(struct cli *cli, const struct change *ch)
 	if (applied)
 		cli_error("%" PRId64 " were %s before that and stay so", applied, ch->counts[0]);
 	return CLI_REFUSED;
+}
+
+static int change_args(struct cli *cli, const char *path, const struct change *ch)
+{
+	const char *bad = NULL;
+	json_t *body = args_body(cli, &bad), *answer;
+	char *clean;
+	int code = CLI_OK;
+
+	if (!body) {
+		clean = printable(bad);
+		code = cli_usage(cli, "\"%s\" is no listener, nor even UTF-8", clean);
+		free(clean);
+		return code;
+	}
+	answer = api_call(cli->api, "POST", path, body);
+	json_decref(body);
+	if (!answer)
+		return args_refused(cli, ch);
+	if (cli->json)
+		json_print(answer);
+	else
+		print_change(ch, answer);
+	json_decref(answer);
+	return CLI_OK;
 }
 
 static int change_file(struct cli *cli, const char *path, const struct change *ch)
@@ -134,8 +163,7 @@ static int change_file(struct cli *cli, const char *path, const struct change *c
 static int change(struct cli *cli, const char *route, const struct change *ch)
 {
 	char *path = api_path(route, cli->argv[0]);
-	json_t *answer;
-	int code = CLI_OK;
+	int code;
 
 	if (cli->opt[OPT_FILE] && cli->argc > 1) {
 		code = cli_usage(cli, "listeners as arguments or from --file, not both");
@@ -145,14 +173,7 @@ static int change(struct cli *cli, const char *route, const struct change *ch)
 		code = cli_usage(cli, "no listeners to %s: name them as ADDR:PORT, or --file FILE",
 				 ch->verb);
 	} else {
-		answer = change_args(cli, path);
-		if (!answer)
-			code = args_refused(cli, ch);
-		else if (cli->json)
-			json_print(answer);
-		else
-			print_change(ch, answer);
-		json_decref(answer);
+		code = change_args(cli, path, ch);
 	}
 	free(path);
 	return code;

@@ -67,6 +67,21 @@ class Usage(harness.Case):
                 self.err(*args, want=2)
         self.assertEqual(self.server.requests, [])
 
+    def test_arguments_that_are_no_utf8(self):
+        self.room()
+        asked = len(self.server.requests)
+        for args in (["\udcff:5"], ["10.0.0.1:1", "\udcff:5"], ["\udcff:5", "10.0.0.1:1"]):
+            for verb in ("add", "del"):
+                with self.subTest(args=args, verb=verb):
+                    done = subprocess.run(
+                        [harness.CRIERCTL, "listener", verb, "town", *args],
+                        capture_output=True,
+                        env=self.env,
+                    )
+                    self.assertEqual(done.returncode, 2)
+                    self.assertIn(b"no listener", done.stderr)
+        self.assertEqual(len(self.server.requests), asked)
+
     def test_help(self):
         listed = self.out("--help")
         for name in command_names():
