@@ -6,6 +6,7 @@
  */
 #include <arpa/inet.h>
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,6 +106,19 @@ static char *sdp_text(const json_t *room, const struct destination *d)
 	return text;
 }
 
+/* No listener of a room can be there: crierd would refuse it, and a player wait for ever. */
+static bool is_nobody(const struct destination *d)
+{
+	struct in6_addr a6;
+	struct in_addr a4;
+
+	if (inet_pton(AF_INET6, d->addr, &a6) == 1)
+		return IN6_IS_ADDR_MULTICAST(&a6) || IN6_IS_ADDR_UNSPECIFIED(&a6);
+	return inet_pton(AF_INET, d->addr, &a4) == 1 &&
+	       (IN_MULTICAST(ntohl(a4.s_addr)) || a4.s_addr == INADDR_ANY ||
+		a4.s_addr == INADDR_BROADCAST);
+}
+
 int cmd_sdp(struct cli *cli)
 {
 	struct destination d;
@@ -114,6 +128,9 @@ int cmd_sdp(struct cli *cli)
 	if (destination_parse(cli->argv[1], &d))
 		return cli_usage(cli, "\"%s\" is no ADDR:PORT ([ADDR]:PORT for IPv6)",
 				 cli->argv[1]);
+	if (is_nobody(&d))
+		return cli_usage(cli, "%s is no address of a listener: name the player's own",
+				 d.addr);
 	path = api_path("/v1/rooms/%s", cli->argv[0]);
 	room = api_call(cli->api, "GET", path, NULL);
 	free(path);
