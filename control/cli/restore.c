@@ -44,7 +44,7 @@ static int send_part(struct restoring *r, bool merge, const char *body, size_t l
 
 	if (!answer) {
 		cli_refused(r->cli);
-		if (!merge && api_status(r->cli->api) == 409)
+		if (!merge && strstr(api_error(r->cli->api), "merge=1"))
 			cli_error("restore --merge adds to rooms that exist");
 		return CLI_REFUSED;
 	}

@@ -391,7 +391,7 @@ def _(h):
         if "room" in line:
             name = line["room"]["name"]
             if name in h.server.rooms and "merge" not in h.query:
-                raise Refused(409, f"room {name} exists: delete it, or restore with merge")
+                raise Refused(409, f"room {name} exists; ?merge=1 adds to rooms that exist")
             done["rooms"] += 1
             h.server.rooms.setdefault(
                 name, {"name": name, "streams": line["room"]["streams"], "members": {}}

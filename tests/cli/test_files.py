@@ -20,7 +20,11 @@ class Saves(harness.Case):
         self.assertEqual([f for f in os.listdir(self.dir) if f.startswith(".")], [])
         saved = self.read(path).decode()
         self.assertEqual(self.out("save", "-"), saved)
-        self.assertIn("exists", self.err("restore", path))
+        said = self.err("restore", path)
+        self.assertIn("exists", said)
+        self.assertIn("restore --merge", said)
+        self.server.answers = [lambda h: h.send(409, {"error": "port in use by room city"})]
+        self.assertNotIn("--merge", self.err("restore", path))
         self.out("restore", path, "--merge")
         self.server.rooms.clear()
         self.assertEqual(
