@@ -26,7 +26,7 @@ static const char usage[] =
 	"  --flush                remove crier's programs and maps, and exit\n"
 	"  --version, --help\n"
 	"\n"
-	"See crierd(8), crierd.yaml(5), crierctl(1).\n";
+	"See crierd(8), crierd.yaml(5), crierctl(8).\n";
 
 static int number(const char *name, const char *text, uint32_t *out)
 {
