@@ -10,13 +10,13 @@
 #include <cyaml/cyaml.h>
 
 #include "config_doc.h"
+#include "config_rooms.h"
 #include "crier0.h"
 
 #define OPT CYAML_FLAG_OPTIONAL
 #define OPT_PTR (CYAML_FLAG_OPTIONAL | CYAML_FLAG_POINTER)
 #define FILE_MAX (64 << 20)
 #define STR_MAX 255
-#define ROOMS_MAX 10000 /* each is compared with all others */
 
 /* ---- the schema ---------------------------------------------------------------- */
 
@@ -115,35 +115,15 @@ static const cyaml_schema_value_t config_value = {
 
 /* ---- what the schema cannot say ------------------------------------------------ */
 
-static bool is_name(const char *s)
-{
-	/* As in a path of the API, a label of a metric and a file's name. */
-	return strcmp(s, ".") != 0 && strcmp(s, "..") != 0 &&
-	       strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
-		       strlen(s);
-}
-
-static int check_bounds(struct config_doc *d, const yaml_node_t *in, const char *key,
-			uint64_t value, uint64_t least, uint64_t most)
-{
-	const yaml_node_t *node = doc_key(d, in, key);
-
-	if (node == NULL || (value >= least && value <= most))
-		return 0;
-	return doc_refuse(d, node, "%s is %llu, and must be %llu to %llu", key,
-			  (unsigned long long)value, (unsigned long long)least,
-			  (unsigned long long)most);
-}
-
 static int check_capacity(struct config_doc *d, const struct config *c)
 {
 	const yaml_node_t *n = doc_key(d, doc_root(d), "capacity");
-	int rc = check_bounds(d, n, "listeners", c->capacity.listeners, 1, 64000000);
+	int rc = doc_bounds(d, n, "listeners", c->capacity.listeners, 1, 64000000);
 
-	rc = rc ? rc : check_bounds(d, n, "listeners6", c->capacity.listeners6, 1, 64000000);
-	rc = rc ? rc : check_bounds(d, n, "rooms", c->capacity.rooms, 1, 1000000);
-	rc = rc ? rc : check_bounds(d, n, "streams", c->capacity.streams, 1, 4000000);
-	return rc ? rc : check_bounds(d, n, "workers", c->capacity.workers, 1, CRIER_MAX_WORKERS);
+	rc = rc ? rc : doc_bounds(d, n, "listeners6", c->capacity.listeners6, 1, 64000000);
+	rc = rc ? rc : doc_bounds(d, n, "rooms", c->capacity.rooms, 1, 1000000);
+	rc = rc ? rc : doc_bounds(d, n, "streams", c->capacity.streams, 1, 4000000);
+	return rc ? rc : doc_bounds(d, n, "workers", c->capacity.workers, 1, CRIER_MAX_WORKERS);
 }
 
 static int check_settings(struct config_doc *d, const struct config *c)
@@ -153,7 +133,7 @@ static int check_settings(struct config_doc *d, const struct config *c)
 
 #define CHECK(name, def, least, most, help) \
 	if (rc == 0 && c->settings.value[CRIER_SET_##name]) \
-		rc = check_bounds(d, n, #name, *c->settings.value[CRIER_SET_##name], least, most);
+		rc = doc_bounds(d, n, #name, *c->settings.value[CRIER_SET_##name], least, most);
 	CRIER_SETTINGS(CHECK)
 #undef CHECK
 	return rc;
@@ -175,88 +155,6 @@ static int check_interfaces(struct config_doc *d, const struct config *c)
 		}
 	}
 	return 0;
-}
-
-static int check_from(struct config_doc *d, const yaml_node_t *node, const struct config_stream *s,
-		      const char *room)
-{
-	const yaml_node_t *from = doc_key(d, node, "from");
-	struct crier_endpoint ep;
-	int rc;
-
-	if (s->from == NULL)
-		return doc_refuse(d, node,
-				  "room %s: a stream without from would take audio from anybody; "
-				  "say from: ADDRESS[:PORT], or from: any with an ssrc",
-				  room);
-	if (strcmp(s->from, "any") == 0)
-		return s->ssrc ? 0 : doc_refuse(d, from, "room %s: from: any needs an ssrc", room);
-	rc = endpoint_parse_from(s->from, strlen(s->from), &ep);
-	if (rc)
-		return doc_refuse(d, from, "room %s: from: \"%.60s\": %s", room, s->from,
-				  endpoint_strerror(rc));
-	if (addr_is_multicast(&ep.addr) || addr_is_unspecified(&ep.addr) ||
-	    addr_is_broadcast(&ep.addr))
-		return doc_refuse(d, from, "room %s: from: %s is nobody's address", room, s->from);
-	return 0;
-}
-
-static int check_stream(struct config_doc *d, const yaml_node_t *node, const struct config *c,
-			const struct config_room *room, const struct config_stream *s)
-{
-	int rc = check_bounds(d, node, "port", s->port, 1, 65535);
-
-	if (rc == 0 && s->port == c->media_port)
-		rc = doc_refuse(d, doc_key(d, node, "port"),
-				"room %s: port %u is the media port; publishers need another",
-				room->name, s->port);
-	if (rc == 0 && s->pt)
-		rc = check_bounds(d, node, "pt", *s->pt, 0, 127);
-	return rc ? rc : check_from(d, node, s, room->name);
-}
-
-static int check_room(struct config_doc *d, const yaml_node_t *node, const struct config *c,
-		      uint32_t n)
-{
-	const struct config_room *room = &c->rooms[n];
-	const yaml_node_t *streams = doc_key(d, node, "streams");
-	const yaml_node_t *listeners = doc_key(d, node, "listeners");
-	struct crier_endpoint ep;
-	int rc = 0;
-
-	if (!is_name(room->name))
-		return doc_refuse(d, doc_key(d, node, "name"),
-				  "room \"%s\": a name has letters, digits, '.', '_' and '-'",
-				  room->name);
-	for (uint32_t i = 0; i < n; i++) {
-		if (strcmp(c->rooms[i].name, room->name) == 0)
-			return doc_refuse(d, doc_key(d, node, "name"), "room %s is given twice",
-					  room->name);
-	}
-	for (uint32_t i = 0; rc == 0 && i < room->streams_count; i++)
-		rc = check_stream(d, doc_item(d, streams, i), c, room, &room->streams[i]);
-	for (uint32_t i = 0; rc == 0 && i < room->listeners_count; i++) {
-		const char *s = room->listeners[i];
-
-		rc = member_parse(s, strlen(s), &ep);
-		if (rc)
-			rc = doc_refuse(d, doc_item(d, listeners, i),
-					"room %s: listener \"%.60s\": %s", room->name, s,
-					endpoint_strerror(rc));
-	}
-	return rc;
-}
-
-static int check_rooms(struct config_doc *d, const struct config *c)
-{
-	const yaml_node_t *list = doc_key(d, doc_root(d), "rooms");
-	int rc = 0;
-
-	if (c->rooms_count > ROOMS_MAX)
-		return doc_refuse(d, list, "rooms: more than %d; add them by the API", ROOMS_MAX);
-	for (uint32_t i = 0; rc == 0 && i < c->rooms_count; i++)
-		rc = check_room(d, doc_item(d, list, i), c, i);
-	return rc;
 }
 
 static int check_crier0(struct config_doc *d, const struct config *c)
@@ -293,16 +191,16 @@ static int check_api(struct config_doc *d, const struct config *c)
 
 static int check_all(struct config_doc *d, const struct config *c)
 {
-	int rc = check_bounds(d, doc_root(d), "media_port", c->media_port, 1, 65535);
+	int rc = doc_bounds(d, doc_root(d), "media_port", c->media_port, 1, 65535);
 
-	if (rc == 0 && c->node && !is_name(c->node))
+	if (rc == 0 && c->node && !config_is_name(c->node))
 		rc = doc_refuse(d, doc_key(d, doc_root(d), "node"),
 				"node \"%s\": a name has letters, digits, '.', '_' and '-'",
 				c->node);
 	rc = rc ? rc : check_capacity(d, c);
 	rc = rc ? rc : check_settings(d, c);
 	rc = rc ? rc : check_interfaces(d, c);
-	rc = rc ? rc : check_rooms(d, c);
+	rc = rc ? rc : config_check_rooms(d, c);
 	rc = rc ? rc : check_crier0(d, c);
 	return rc ? rc : check_api(d, c);
 }

@@ -93,6 +93,18 @@ yaml_node_t *doc_item(struct config_doc *d, const yaml_node_t *node, uint32_t i)
 	return yaml_document_get_node(&d->yaml, node->data.sequence.items.start[i]);
 }
 
+int doc_bounds(struct config_doc *d, const yaml_node_t *in, const char *key, uint64_t value,
+	       uint64_t least, uint64_t most)
+{
+	const yaml_node_t *node = doc_key(d, in, key);
+
+	if (node == NULL || (value >= least && value <= most))
+		return 0;
+	return doc_refuse(d, node, "%s is %llu, and must be %llu to %llu", key,
+			  (unsigned long long)value, (unsigned long long)least,
+			  (unsigned long long)most);
+}
+
 static int check(struct config_doc *d, const yaml_node_t *node, const char *what,
 		 const cyaml_schema_value_t *schema);
 

@@ -35,6 +35,10 @@ yaml_node_t *doc_item(struct config_doc *d, const yaml_node_t *node, uint32_t i)
 int doc_refuse(struct config_doc *d, const yaml_node_t *node, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Refuses the key's value if it is there and out of bounds. */
+int doc_bounds(struct config_doc *d, const yaml_node_t *in, const char *key, uint64_t value,
+	       uint64_t least, uint64_t most);
+
 /* Unknown, missing and doubled keys, and values of the wrong type.  0 or -EINVAL. */
 int config_doc_check(struct config_doc *d, const cyaml_schema_value_t *schema);
 

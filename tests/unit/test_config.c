@@ -81,6 +81,33 @@ static const struct {
 	 "f:4: room a: port 3478 is the media port"},
 	{"stream on port 0", "rooms:\n- name: a\n  streams:\n  - port: 0\n    from: 192.0.2.1\n",
 	 "f:4: port is 0"},
+	{"SSRC of plain UDP",
+	 "rooms:\n- name: a\n  payload: udp\n  streams:\n  - port: 5000\n    from: 192.0.2.1\n"
+	 "    ssrc: 5\n",
+	 "f:7: room a: ssrc means nothing where payload is udp"},
+	{"payload type of plain UDP",
+	 "rooms:\n- name: a\n  payload: udp\n  streams:\n  - {port: 5000, from: 192.0.2.1, pt: "
+	 "0}\n",
+	 "f:5: room a: pt means nothing where payload is udp"},
+	{"port of another room",
+	 ROOM "    from: 192.0.2.1\n- name: b\n  streams:\n  - from: 192.0.2.2\n    port: 5000\n",
+	 "f:9: room b: port 5000 is room talk's"},
+	{"stream twice",
+	 ROOM "    from: 192.0.2.1\n  - {port: 5000, from: 192.0.2.2}\n"
+	      "  - {port: 5000, from: \"::ffff:192.0.2.1\"}\n",
+	 "f:7: room talk: this stream is given twice"},
+	{"nine streams of a port",
+	 ROOM "    from: 192.0.2.1:1\n  - {port: 5000, from: 192.0.2.1:2}\n"
+	      "  - {port: 5000, from: 192.0.2.1:3}\n  - {port: 5000, from: 192.0.2.1:4}\n"
+	      "  - {port: 5000, from: 192.0.2.1:5}\n  - {port: 5000, from: 192.0.2.1:6}\n"
+	      "  - {port: 5000, from: 192.0.2.1:7}\n  - {port: 5000, from: 192.0.2.1:8}\n"
+	      "  - {port: 5000, from: 192.0.2.1:9}\n",
+	 "f:13: room talk: port 5000 has more than 8 streams"},
+	{"kernel engine", "rooms:\n- name: a\n  engine: kernel\n",
+	 "f:3: room a: there is no kernel engine"},
+	{"more listeners than allowed",
+	 "rooms:\n- name: a\n  limit: 1\n  listeners:\n  - 192.0.2.1:5\n  - 192.0.2.1:6\n",
+	 "f:5: room a: 2 listeners, and a limit of 1"},
 	{"listener", "rooms:\n- name: a\n  listeners:\n  - 192.0.2.1:5\n  - 192.0.2.1\n",
 	 "f:5: room a: listener \"192.0.2.1\": "},
 	{"listener's port", "rooms:\n- name: a\n  listeners: [\"192.0.2.1:0\"]\n",
@@ -154,14 +181,17 @@ static void test_full(void **state)
 		"api: {tcp: \"127.0.0.1:80\", token_file: /t}\n"
 		"rooms:\n"
 		"- name: a\n"
-		"  payload: udp\n"
 		"  engine: bypass\n"
 		"  limit: 7\n"
 		"  streams:\n"
 		"  - {port: 5000, from: any, ssrc: 0xdeadbeef, pt: 0}\n"
 		"  - {port: 5000, from: \"[2001:db8::1]:9\"}\n"
 		"  listeners: [\"192.0.2.1:5\", \"[2001:db8::7]:5\"]\n"
-		"- name: b\n");
+		"- name: b\n"
+		"  payload: udp\n"
+		"  streams:\n"
+		"  - {port: 5001, from: 192.0.2.1}\n"
+		"  - {port: 5001, from: 192.0.2.1:9}\n");
 
 	(void)state;
 	assert_string_equal(c->node, "n1");
@@ -177,7 +207,8 @@ static void test_full(void **state)
 	assert_false(c->crier0.enable);
 	assert_string_equal(c->api.token_file, "/t");
 	assert_int_equal(c->rooms_count, 2);
-	assert_int_equal(c->rooms[0].payload, CRIER_PAYLOAD_UDP);
+	assert_int_equal(c->rooms[0].payload, CRIER_PAYLOAD_RTP);
+	assert_int_equal(c->rooms[1].payload, CRIER_PAYLOAD_UDP);
 	assert_int_equal(c->rooms[0].engine, CONFIG_ENGINE_BYPASS);
 	assert_int_equal(c->rooms[1].engine, CONFIG_ENGINE_AUTO);
 	assert_int_equal(c->rooms[0].limit, 7);
