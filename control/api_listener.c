@@ -205,6 +205,10 @@ void api_listeners_list(struct call *call)
 	if (!room)
 		return;
 	http_query(call, "format", format, sizeof(format));
+	if (strcmp(format, "text") != 0 && strcmp(format, "json") != 0) {
+		http_reply_error(call, 400, "format is text or json");
+		return;
+	}
 	if (!http_query_u64(call, "limit", UINT64_MAX, &limit)) {
 		http_reply_error(call, 400, "limit must be a whole number");
 		return;

@@ -140,6 +140,40 @@ static void methods_say(const struct http *h, const struct path *p, char *text, 
 					       names[i].name);
 }
 
+static bool is_word_of(const char *words, const char *word)
+{
+	size_t len = strlen(word);
+	const char *at = words;
+
+	while (len && (at = strstr(at, word))) {
+		if ((at == words || at[-1] == ' ') && (at[len] == '\0' || at[len] == ' '))
+			return true;
+		at += len;
+	}
+	return false;
+}
+
+/* A name misspelt must not be taken for one left out: that may delete more than was meant. */
+static bool query_is_known(struct call *call, const char *known)
+{
+	struct evkeyvalq q;
+	const struct evkeyval *kv;
+
+	if (!known || !call->query || !*call->query)
+		return true;
+	if (evhttp_parse_query_str(call->query, &q) != 0) {
+		http_reply_error(call, 400, "what stands after \"?\" must be NAME=VALUE&...");
+		return false;
+	}
+	for (kv = q.tqh_first; kv && is_word_of(known, kv->key); kv = kv->next.tqe_next)
+		;
+	evhttp_clear_headers(&q);
+	if (!kv)
+		return true;
+	http_reply_error(call, 400, "after \"?\" this call takes %s", known);
+	return false;
+}
+
 static void route_call(struct http *h, struct call *call, const struct path *p)
 {
 	size_t len = evbuffer_get_length(evhttp_request_get_input_buffer(call->req));
@@ -152,7 +186,7 @@ static void route_call(struct http *h, struct call *call, const struct path *p)
 			http_reply_error(call, 413,
 					 "this body is larger than the %zu KB allowed here",
 					 r->body_max >> 10);
-		else
+		else if (query_is_known(call, r->query))
 			r->handle(call);
 		return;
 	}

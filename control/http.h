@@ -47,7 +47,8 @@ struct route {
 	enum http_method method;
 	const char *path; /* segments, '*' stands for any one */
 	void (*handle)(struct call *call);
-	size_t body_max; /* 0: no body is looked at */
+	size_t body_max;   /* 0: no body is looked at */
+	const char *query; /* names that may stand after '?', blanks between; NULL: ignored */
 };
 
 /* ---- replies ---- */
