@@ -216,10 +216,14 @@ static json_t *vias_json(const struct crierd *d)
 static json_t *features_json(void)
 {
 	struct loader_features f = {0};
+	json_t *json;
 
 	loader_features(&f);
-	return json_pack("{s:b, s:b, s:b, s:s}", "bpf_jit", f.bpf_jit, "btf", f.btf, "xdp_link",
-			 f.xdp_link, "kernel", f.kernel);
+	json = json_pack("{s:b, s:b, s:s}", "btf", f.btf, "xdp_link", f.xdp_link, "kernel",
+			 f.kernel);
+	if (json && f.bpf_jit >= 0)
+		json_object_set_new(json, "bpf_jit", json_boolean(f.bpf_jit));
+	return json;
 }
 
 static json_t *capacity_json(const struct crierd *d)

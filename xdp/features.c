@@ -30,13 +30,14 @@ int kernel_check(char err[LOADER_ERR_LEN])
 	return -EOPNOTSUPP;
 }
 
-static bool file_is_on(const char *path)
+/* -1: there is none to be read. */
+static int file_is_on(const char *path)
 {
 	FILE *f = fopen(path, "re");
 	int c;
 
 	if (!f)
-		return false;
+		return -1;
 	c = fgetc(f);
 	fclose(f);
 	return c >= '1' && c <= '9';

@@ -515,6 +515,8 @@ static void features(void **state)
 	loader_features(&f);
 	assert_true(f.xdp_link);
 	assert_int_not_equal(f.kernel[0], 0);
+	/* a network namespace doesn't show it, which isn't "off" */
+	assert_int_equal(f.bpf_jit >= 0, access("/proc/sys/net/core/bpf_jit_enable", R_OK) == 0);
 }
 
 static void vlan_hidden(void **state)
