@@ -287,7 +287,21 @@ static uint32_t xdp_fds(struct port *p, struct pollfd *fds, uint32_t max)
 /*
  * ---- statistics ------------------------------------------------------------------
  */
-static void queue_stats(struct port_stats *s, struct xdp_queue *q)
+/*
+ * In copy mode the kernel counts a packet that finds the fill ring empty as dropped, too:
+ * what it dropped for other reasons is the difference.  It counts the empty ring first, and
+ * tells it last, so the difference may come late but never too large.
+ */
+static uint64_t other_drops(struct xdp_queue *q, const struct xdp_statistics *now, bool zero_copy)
+{
+	uint64_t before = q->other_drops, empty = zero_copy ? 0 : now->rx_fill_ring_empty_descs;
+
+	if (now->rx_dropped > empty && now->rx_dropped - empty > before)
+		q->other_drops = now->rx_dropped - empty;
+	return q->other_drops - before;
+}
+
+static void queue_stats(struct port_stats *s, struct xdp_queue *q, bool zero_copy)
 {
 	struct xdp_statistics now = {0};
 	socklen_t len = sizeof(now);
@@ -296,7 +310,7 @@ static void queue_stats(struct port_stats *s, struct xdp_queue *q)
 		return;
 	s->rx_ring_full += now.rx_ring_full - q->seen.rx_ring_full;
 	s->rx_fill_empty += now.rx_fill_ring_empty_descs - q->seen.rx_fill_ring_empty_descs;
-	s->rx_dropped += now.rx_dropped - q->seen.rx_dropped;
+	s->rx_dropped += other_drops(q, &now, zero_copy);
 	s->tx_invalid += now.tx_invalid_descs - q->seen.tx_invalid_descs;
 	q->seen = now;
 }
@@ -310,7 +324,7 @@ static void xdp_stats(struct port *p, struct port_stats *s)
 	*s = (struct port_stats){0};
 	if (p == x->dev.port[0]) {
 		for (uint32_t i = 0; i < x->queues; i++)
-			queue_stats(&x->stats, &x->queue[i]);
+			queue_stats(&x->stats, &x->queue[i], x->zero_copy);
 		*s = x->stats;
 	}
 	s->tx_kicks = h->kicks;

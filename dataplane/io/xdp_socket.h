@@ -24,6 +24,7 @@ struct xdp_queue {
 	struct xsk_ring_cons rx;
 	struct xsk_ring_cons comp; /* if nobody sends on this queue */
 	struct xdp_statistics seen;
+	uint64_t other_drops; /* of rx_dropped, what fill_ring_empty_descs doesn't tell */
 };
 
 struct xdp_dev;
