@@ -28,6 +28,8 @@ install -d -o 65534 "$T/nobody"
 refused 'bpf\|root\|CAP_\|permission\|permitted' in_edge timeout --foreground 60 setpriv --reuid=65534 --clear-groups \
 	--bounding-set=-all --inh-caps=-all "$CRIERD" --interface e0 --run-dir "$T/nobody"
 
+refused 'too old' in_edge timeout --foreground 60 setarch "$(uname -m)" --uname-2.6 "$CRIERD" --interface e0
+
 echo "-- a foreign XDP program"
 cat >"$T/pass.bpf.c" <<'C'
 __attribute__((section("xdp"), used)) int foreign(void *ctx)
