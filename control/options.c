@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/ports.h"
+
 #define PIN_DIR "/sys/fs/bpf/crier"
 #define RUN_DIR "/run/crier"
 #define LISTENERS_MAX (1U << 28)
@@ -46,6 +48,13 @@ static int number(const char *name, const char *text, uint32_t *out)
 
 static int interface(struct options *o, const char *text)
 {
+	char name[CRIER_IFNAME_LEN], err[PORTS_ERR_LEN];
+	enum port_want want;
+
+	if (ports_parse(text, name, &want, err) != 0) {
+		fprintf(stderr, "crierd: --interface %s: %s\n", text, err);
+		return -1;
+	}
 	if (o->interfaces == OPTIONS_INTERFACES) {
 		fprintf(stderr, "crierd: at most %d interfaces\n", OPTIONS_INTERFACES);
 		return -1;

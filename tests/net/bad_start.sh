@@ -22,6 +22,8 @@ refused 'nowhere' d --interface e0 --pin-dir /run/nowhere/crier
 refused '/run/file' d --interface e0 --run-dir /run/file/crier
 refused 'nosuch' d --interface nosuch
 refused 'mode' d --interface e0,mode=warp
+d --interface e0,mode=warp >/dev/null 2>&1
+want "exit status of a wrong command line" 2 $?
 refused 'max-listeners' d --interface e0 --max-listeners many
 refused 'usage\|option\|frobnicate' d --frobnicate
 install -d -o 65534 "$T/nobody"
