@@ -385,6 +385,7 @@ static int run(struct daemon *m)
 		code = flush(m->options.pin_dir);
 	} else if (!(m->config = config_load(m->options.config, err))) {
 		log_err("crierd: %s", err);
+		code = 2; /* like a wrong command line: to start again would not mend it */
 	} else {
 		code = serve(m);
 		config_free(m->config);
