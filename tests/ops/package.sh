@@ -98,10 +98,13 @@ want "package" crier "$(field Package)"
 want "version" "$("$CRIERCTL" --version | awk '{ print $2 }')" "$(field Version)"
 grep -q libbpf <<<"$(field Depends)" || fail "no libraries among the dependencies"
 contains usr/sbin/crierd usr/bin/crier-dp usr/bin/crierctl usr/bin/crier-load usr/sbin/crier-nic \
-	usr/share/man/man8/crierd.8.gz usr/share/man/man7/crier-tuning.7.gz \
+	usr/share/man/man8/crierd.8.gz usr/share/man/man8/crier-nic.8.gz \
+	usr/share/man/man7/crier-tuning.7.gz \
 	usr/share/bash-completion/completions/crierctl usr/lib/systemd/system/crierd.service \
 	usr/lib/systemd/system/crierd.socket usr/lib/systemd/system/crier-dp.service
 dpkg-deb --contents "$DEB" | grep -v ' root/root ' | grep . && fail "not all is root's"
+want "dates in the package" 1 \
+	"$(dpkg-deb --contents "$DEB" | awk '{ print $4, $5 }' | sort -u | wc -l)"
 dpkg-deb --ctrl-tarfile "$DEB" | tar -xO ./conffiles >"$T/conffiles"
 want "conffiles" "/etc/crier/crierd.yaml /etc/default/crier-dp" "$(paste -sd' ' "$T/conffiles")"
 grep -o -- '-march=[^ "]*\|-mavx[^ "]*' "$TREE/build-test/package/compile_commands.json" | sort -u |
