@@ -71,7 +71,7 @@ machine()
 	echo N >"$SYS/module/vfio/parameters/enable_unsafe_noiommu_mode"
 	echo 'default via 192.0.2.1 dev eth0' >"$T/route4"
 	: >"$T/route6" "$T/route_ssh"
-	rm -f "$T"/stubborn "$T"/nomodule
+	rm -f "$T"/stubborn "$T"/nomodule "$T"/short
 }
 
 stand_in()
@@ -89,6 +89,12 @@ echo "devbind $*" >>"${CRIER_NIC_ROOT%/root}/log"
 driver=$CRIER_NIC_ROOT/sys/bus/pci/drivers/${2#--bind=}
 [ -d "$driver" ] || exit 1
 ln -sfn "$driver" "$CRIER_NIC_ROOT/sys/bus/pci/devices/$3/driver"
+END
+# A kernel short of memory gives 3 hugepages, whatever is asked.
+stand_in cat <<'END'
+#!/bin/bash
+[[ ! -e ${CRIER_NIC_ROOT%/root}/short || ${1-} != */nr_hugepages ]] || exec echo 3
+exec /bin/cat "$@"
 END
 stand_in modprobe <<'END'
 #!/bin/bash
@@ -182,6 +188,10 @@ refuses 1 'eth2 carries the default route' bind eth2
 : >"$T/route6"
 echo '198.51.100.9 via 192.0.2.1 dev eth1 src 192.0.2.7' >"$T/route_ssh"
 SSH_CONNECTION='198.51.100.9 4711 192.0.2.7 22' refuses 1 'eth1 carries this ssh session' bind eth1
+# As sudo does it: the variable is gone, and only the caller still has it.
+said=$(SSH_CONNECTION='198.51.100.9 4711 192.0.2.7 22' bash -c \
+	'unset SSH_CONNECTION; "$@"; exit' sudo "$NIC" bind eth1 2>&1)
+grep -q 'eth1 carries this ssh session' <<<"$said" || fail "by sudo, it says '$said'"
 does 'eth0 carries the default route' show
 
 # ---- no IOMMU, no module, a devbind that does nothing ---------------------------------------------
@@ -246,6 +256,11 @@ does 'node 0: 32' show
 machine
 refuses 1 'no NUMA node 5' bind --hugepages 2M:16@5 eth1
 refuses 1 'no hugepages of 1G' bind --hugepages 1G:1@0 eth1
+touch "$T/short"
+"$NIC" bind --hugepages 2M:16 eth1 2>"$T/said" && fail "3 hugepages are taken for 16"
+grep -q 'the kernel gave 3 of 16 .* at boot: hugepagesz=2M' "$T/said" || fail "says: $(cat "$T/said")"
+driver_is 0000:01:00.0 ixgbe
+machine
 does 'no hugepages on node 0' --force --noiommu bind eth0
 ! "$NIC" bind eth1 2>&1 | grep 'no hugepages' || fail "node 1 has hugepages"
 echo "ok: bind, unbind, hugepages"
