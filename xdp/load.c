@@ -173,6 +173,13 @@ static int tables_open_or_make(struct tables *t, const char *pin_dir,
 	return ret ? ret : tables_open(t, pin_dir, err);
 }
 
+/* Its statistics come after what matters. */
+static bool is_statistics(const char *line)
+{
+	return !strncmp(line, "processed ", 10) || !strncmp(line, "verification time ", 18) ||
+	       !strncmp(line, "stack depth ", 12);
+}
+
 /* The verifier's last words, from its log. */
 static const char *last_line(char *log)
 {
@@ -183,8 +190,7 @@ static const char *last_line(char *log)
 			*--end = '\0';
 		line = strrchr(log, '\n');
 		line = line ? line + 1 : log;
-		/* Its statistics come after what matters. */
-		if (strncmp(line, "processed ", 10) || line == log)
+		if (!is_statistics(line) || line == log)
 			return line;
 		end = line;
 	} while (1);
@@ -215,8 +221,12 @@ static int prog_load(struct loader *l, char err[LOADER_ERR_LEN])
 		}
 	}
 	log = calloc(1, VERIFIER_LOG);
-	if (log)
+	if (log) {
 		bpf_program__set_log_buf(l->skel->progs.crier_xdp, log, VERIFIER_LOG);
+		/* Its words without each step of its way: those would fill any buffer, and
+		 * older kernels then say ENOSPC instead of what was wrong. */
+		bpf_program__set_log_level(l->skel->progs.crier_xdp, 4);
+	}
 	ret = crier_bpf__load(l->skel);
 	if (ret == -EPERM || ret == -EACCES)
 		err_say(err,

@@ -188,6 +188,29 @@ PACKET_INLINE enum steer_rank steer_match(const struct tables *t, __u32 stream,
 	return best;
 }
 
+/*
+ * Loops that are inlined into one another are verified anew for each state of the outer
+ * one, too much for 6.1 (a million instructions).  In BPF they are global functions,
+ * which the kernel verifies once and by themselves; each pointer may be NULL to its mind.
+ */
+#ifdef __bpf__
+
+__attribute__((noinline)) int steer_is_local_once(const struct crier_config *config,
+						  const struct crier_addr *addr)
+{
+	return config && addr && steer_is_local(NULL, config, addr);
+}
+
+__attribute__((noinline)) int steer_match_once(__u32 stream, __u32 media, struct steer_result *out)
+{
+	return out ? steer_match(NULL, stream, (enum packet_media)media, out) : STEER_GONE;
+}
+
+#define steer_is_local(t, config, addr) steer_is_local_once(config, addr)
+#define steer_match(t, stream, media, out) (enum steer_rank) steer_match_once(stream, media, out)
+
+#endif
+
 /* A stream accepted it: is there anybody to serve it? */
 PACKET_INLINE enum crier_xdp_counter steer_engine(const struct tables *t,
 						  const struct crier_config *config, __u64 now_ns,
