@@ -357,6 +357,35 @@ static void rtcp_other_room(struct run *r)
 	send_to(r, B6);
 }
 
+static void clean_pktgen(struct run *r)
+{
+	uint32_t n;
+
+	for (n = 1; n <= PACKETS; n++) {
+		pktgen_make(r, n);
+		send_to(r, A4);
+		send_to(r, A6);
+	}
+}
+
+static void pktgen_corrupt(struct run *r)
+{
+	clean_pktgen(r);
+	pktgen_make(r, PACKETS + 1);
+	r->payload[SIZE - 1] = 1;
+	send_to(r, A4);
+	send_to(r, A6);
+}
+
+static void pktgen_faults(struct run *r)
+{
+	clean_pktgen(r);
+	pktgen_make(r, PACKETS + 1);
+	send_to(r, A4);
+	send_to(r, A4);
+	send_to(r, B4);
+}
+
 const struct fault_case faults[] = {
 	{"clean", clean},
 	{"clean with one and two tags", clean_vlan},
@@ -395,6 +424,14 @@ const struct fault_case faults[] = {
 	 {{TALLY_corrupt, 1}, {TALLY_bad_udp_checksum, 1}},
 	 .lost = 1,
 	 .opus = true},
+	{"clean pktgen", clean_pktgen, .pktgen = true},
+	{"pktgen corrupt", pktgen_corrupt, {{TALLY_corrupt, 2}}, .pktgen = true},
+	{"pktgen lost, doubled, misdirected",
+	 pktgen_faults,
+	 {{TALLY_doubled, 1}, {TALLY_other_room, 1}},
+	 .lost = 1,
+	 .misdirected = 1,
+	 .pktgen = true},
 	{"RTCP lost", rtcp_lost, .rtcp_lost = 1},
 	{"RTCP doubled", rtcp_doubled, {{TALLY_rtcp_doubled, 1}}},
 	{"RTCP corrupt", rtcp_corrupt, {{TALLY_corrupt, 2}}},

@@ -214,7 +214,7 @@ static void times_add(struct times *t, const struct flight *f, const struct publ
 {
 	if (f->copies > 1)
 		t->spread.v[t->spread.n++] = f->last_ns - f->first_ns;
-	if (!sent)
+	if (!sent || !sent->ns) /* pktgen's log knows no times */
 		return;
 	t->first.v[t->first.n++] = f->first_ns > sent->ns ? f->first_ns - sent->ns : 0;
 	t->last.v[t->last.n++] = f->last_ns > sent->ns ? f->last_ns - sent->ns : 0;

@@ -39,6 +39,7 @@ int arg_seconds(const char *option, const char *text, uint64_t *out_ns);
 int publish_main(int argc, char **argv);
 int sink_main(int argc, char **argv);
 int compare_main(int argc, char **argv);
+int pktgen_main(int argc, char **argv);
 int list_main(int argc, char **argv);
 int ssrc_main(int argc, char **argv);
 

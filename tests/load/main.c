@@ -15,6 +15,7 @@ static const struct command {
 	{"sink", sink_main, "stand in for listeners, and judge every copy"},
 	{"compare", compare_main, "is one WAV file the speech of another?"},
 	{"list", list_main, "write a list of listeners"},
+	{"pktgen", pktgen_main, "write the log of what the kernel's pktgen sent"},
 	{"ssrc", ssrc_main, "print the SSRC that a room's stream has by default"},
 };
 

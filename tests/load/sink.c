@@ -14,6 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "load.h"
+#include "pktgen.h"
 #include "sink.skel.h"
 #include "xdp/log.h"
 
@@ -69,6 +71,10 @@ static void rules_set(struct sink *s, const struct sink_config *c, uint32_t inde
 	r->slots = s->slots;
 	r->ring = s->ring;
 	r->rooms = c->roster->rooms;
+	if (c->pktgen_room) {
+		r->pktgen_rooms = c->pktgen_rooms;
+		r->pktgen_epoch_ns = clock_ns(CLOCK_REALTIME) - now_ns();
+	}
 	for (i = 0; i < c->ifaces; i++) {
 		r->mac[i] = iface_mac(c->iface[i].name);
 		r->ifaces++;
@@ -180,6 +186,22 @@ static int streams_fill(struct sink *s, const struct sink_config *c)
 	return 0;
 }
 
+/* pktgen's packets name a room by its number among pktgen's own. */
+static int pktgen_fill(struct sink *s, const struct sink_config *c)
+{
+	char name[64];
+	uint32_t i;
+	int room, rc = 0;
+
+	for (i = 0; c->pktgen_room && i < c->pktgen_rooms && !rc; i++) {
+		room = roster_room_find(s->roster,
+					pktgen_room(name, c->pktgen_room, c->pktgen_rooms, i));
+		if (room >= 0)
+			rc = stream_id_add(s, i, PKTGEN_KIND, (uint32_t)room * s->slots);
+	}
+	return rc;
+}
+
 static int stamps_pin(struct sink *s, const char *pin)
 {
 	if (!pin)
@@ -247,6 +269,8 @@ int sink_open(struct sink *s, const struct sink_config *c)
 		rc = memory_map(s, words, index);
 	if (!rc)
 		rc = streams_fill(s, c);
+	if (!rc)
+		rc = pktgen_fill(s, c);
 	if (!rc)
 		rc = stamps_pin(s, c->stamps_pin);
 out:

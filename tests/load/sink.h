@@ -38,6 +38,8 @@ struct sink_config {
 	uint32_t slots; /* streams a room */
 	uint32_t ring;	/* packets a stream that are kept in the map; a power of two */
 	const char *stamps_pin;
+	const char *pktgen_room; /* NULL: none is pktgen's */
+	uint32_t pktgen_rooms;
 	struct tally_rules expect; /* from, from_port, check_from, ttl, dscp */
 };
 

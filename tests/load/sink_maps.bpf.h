@@ -7,6 +7,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "pktgen.h"
 #include "tally.h"
 #include "wire.h"
 

@@ -20,6 +20,7 @@ enum {
 	OPT_STREAMS,
 	OPT_PACKETS,
 	OPT_LOG,
+	OPT_PKTGEN,
 	OPT_SECONDS,
 	OPT_IDLE,
 	OPT_LINGER,
@@ -47,6 +48,7 @@ static const struct option options[] = {
 	{"streams", required_argument, NULL, OPT_STREAMS},
 	{"packets", required_argument, NULL, OPT_PACKETS},
 	{"log", required_argument, NULL, OPT_LOG},
+	{"pktgen", required_argument, NULL, OPT_PKTGEN},
 	{"seconds", required_argument, NULL, OPT_SECONDS},
 	{"idle", required_argument, NULL, OPT_IDLE},
 	{"linger", required_argument, NULL, OPT_LINGER},
@@ -81,6 +83,8 @@ static const char usage_text[] =
 	"what is right:\n"
 	"  --log FILE           the publisher's log, for what was due; may be several\n"
 	"  --ssrc N             of --room's next stream, if the publisher has --ssrc\n"
+	"  --pktgen NAME[/N]    the kernel's pktgen sends to room NAME, or round NAME1 to NAMEn;\n"
+	"                       its log is 'crier-load pktgen's\n"
 	"  --streams N          streams a room at most (1)\n"
 	"  --expect-from ADDR[:PORT], --expect-port PORT, --expect-ttl N, --expect-dscp N\n"
 	"when it ends (also on SIGINT, SIGTERM, and when all that was due was seen):\n"
@@ -173,6 +177,21 @@ static int pass_add(struct sink_options *o, const char *arg)
 	return 0;
 }
 
+static int pktgen_option(struct sink_config *c, char *arg)
+{
+	char *rooms = strchr(arg, '/');
+	uint64_t n = 1;
+
+	if (rooms) {
+		*rooms++ = '\0';
+		if (arg_u64("pktgen", rooms, 1, 65535, &n))
+			return LOAD_USAGE;
+	}
+	c->pktgen_room = arg;
+	c->pktgen_rooms = (uint32_t)n;
+	return 0;
+}
+
 static int roster_option(struct sink_options *o, int opt, const char *room, const char *arg)
 {
 	uint16_t flags = opt == OPT_CHURNERS || opt == OPT_CHURN_GENERATE ? TALLY_CHURNER : 0;
@@ -248,6 +267,8 @@ static int parse_one(struct sink_options *o, int opt, const char *name, char *ar
 			return usage_error("too many --log");
 		o->log[o->logs++] = arg;
 		return 0;
+	case OPT_PKTGEN:
+		return pktgen_option(&o->config, arg);
 	case OPT_FROM:
 		return expect_from(&o->config.expect, arg);
 	case OPT_PASS:

@@ -35,8 +35,8 @@ struct view {
 	__u16 sport;
 	__u8 ttl, dscp;
 	__u8 bad_ip, bad_length, no_checksum, wrong_mac;
-	__u32 synth; /* 1: s is filled */
-	__u32 pad;
+	__u32 synth;  /* 1: s is filled */
+	__u32 pktgen; /* 1: so it is, of what pktgen says */
 	struct wire_synth s;
 	__u64 ntp; /* RTCP sender report */
 };
@@ -140,13 +140,33 @@ static __always_inline void view_synth(void *p, void *end, __u32 len, struct vie
 	v->synth = 1;
 }
 
+/* The same of the kernel's pktgen: room, number and time as if it were one of ours. */
+static __always_inline int view_pktgen(void *p, void *end, struct view *v)
+{
+	struct pktgen_head *head = p;
+	__u32 n;
+
+	if (!rules.pktgen_rooms || v->len < sizeof(*head) || p + sizeof(*head) > end ||
+	    head->magic != bpf_htonl(PKTGEN_MAGIC))
+		return 0;
+	n = bpf_ntohl(head->n);
+	v->s.room = n % rules.pktgen_rooms;
+	v->s.seq = n / rules.pktgen_rooms;
+	v->s.sent_ns = bpf_ntohl(head->sec) * 1000000000ULL + bpf_ntohl(head->usec) * 1000ULL -
+		       rules.pktgen_epoch_ns;
+	v->s.check = *(__u64 *)(p + PKTGEN_TIME); /* as a check word: summed and not hashed */
+	v->kind = KIND_UDP;
+	v->synth = v->pktgen = 1;
+	return 1;
+}
+
 /* RTP, RTCP, synthetic: what the payload says of itself. */
 static __always_inline void view_inner(void *p, void *end, struct view *v)
 {
 	__u32 *head = p;
 	__u8 first, second;
 
-	if (v->len < 12 || p + 12 > end)
+	if (view_pktgen(p, end, v) || v->len < 12 || p + 12 > end)
 		return;
 	first = (__u8)head[0];
 	second = (__u8)(head[0] >> 8);
@@ -172,6 +192,8 @@ static __always_inline int stream_of(struct view *v)
 {
 	int n = -1;
 
+	if (v->pktgen)
+		return stream_find(v->s.room, PKTGEN_KIND);
 	if (v->kind == KIND_RTP || v->kind == KIND_RTCP)
 		n = stream_find(v->ssrc, 0);
 	if (n < 0 && v->synth) /* an RTP one too: a wrong SSRC is found out later */
@@ -273,7 +295,7 @@ static __always_inline int view_scan(struct xdp_md *ctx, struct view *v, struct 
 		s->hash = wire_hash_end(&s->lanes, v->len);
 		return 0;
 	}
-	head = at + WIRE_CHECK_OFFSET;
+	head = v->pktgen ? PKTGEN_TIME : at + WIRE_CHECK_OFFSET;
 	if (scan_bytes(ctx, v->payload, head, s) ||
 	    scan_bytes(ctx, v->payload + head + 8, v->len - head - 8, s))
 		return -1;

@@ -100,7 +100,7 @@ struct tally_stream {
  */
 struct tally_stream_id {
 	__u32 id;     /* SSRC in network order, or the room's key */
-	__u32 kind;   /* 0: SSRC; 1 + slot: what a synthetic packet says */
+	__u32 kind;   /* 0: SSRC; 1 + slot: what a synthetic packet says; PKTGEN_KIND */
 	__u32 stream; /* number + 1; 0: none */
 	__u32 pad0;
 };
@@ -186,6 +186,9 @@ struct tally_rules {
 	__s16 dscp;		 /* -1: any */
 	__u16 check_from;
 	__u16 pad0;
+	__u32 pktgen_rooms; /* 0: none is pktgen's */
+	__u32 pad1;
+	__u64 pktgen_epoch_ns; /* CLOCK_REALTIME less CLOCK_MONOTONIC */
 };
 
 #endif

@@ -72,6 +72,10 @@ static void test_faults(void **state)
 			r->ssrc[0] = (struct sink_ssrc){0, 0, SSRC_OPUS};
 			r->config.ssrcs = 1;
 		}
+		if (f->pktgen) {
+			r->config.pktgen_room = "a";
+			r->config.pktgen_rooms = 1;
+		}
 		run_start(r);
 		f->send(r);
 		assert_int_equal(judge(&r->v, &r->sink, &r->log, 1, NULL, 0), 0);

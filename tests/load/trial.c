@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <linux/bpf.h>
 
+#include "pktgen.h"
 #include "trial.h"
 
 const char *const who[] = {"10.0.0.1:5000", "[fd00::1]:5000", "10.0.0.2:5000", "[fd00::2]:5001"};
@@ -100,6 +101,18 @@ void packet_make(struct run *r, const char *room, uint64_t seq, bool log)
 	hash = wire_synth_fill(r->payload, r->len, RTP_HEADER, wire_room_key(room), 0, seq, ns);
 	if (log)
 		log_packet(log_stream(r, room, rtp.ssrc), WIRE_POS_BASE + (uint32_t)seq, hash, ns);
+}
+
+/* Room a's, logged; its time is not part of what was sent. */
+void pktgen_make(struct run *r, uint32_t n)
+{
+	struct pktgen_head head = {htonl(PKTGEN_MAGIC), htonl(n), htonl(1700000000), htonl(n)};
+
+	r->len = SIZE + n % 9;
+	memset(r->payload, 0, r->len);
+	memcpy(r->payload, &head, sizeof(head));
+	log_packet(log_stream(r, "a", wire_ssrc("a", 0)), WIRE_POS_BASE + n, pktgen_hash(n, r->len),
+		   0);
 }
 
 /* Real audio says nothing of itself. */

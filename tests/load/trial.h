@@ -37,6 +37,7 @@ struct publog_stream *log_stream(struct run *r, const char *room, uint32_t ssrc)
 void log_packet(struct publog_stream *s, uint32_t pos, uint64_t hash, uint64_t ns);
 void log_report(struct publog_stream *s, uint64_t ntp, uint64_t hash);
 void packet_make(struct run *r, const char *room, uint64_t seq, bool log);
+void pktgen_make(struct run *r, uint32_t n);
 void opus_make(struct run *r, const char *room, uint32_t seq, bool log);
 void report_make(struct run *r, const char *room, uint64_t mono_ns, bool log);
 int frame_to(struct run *r, const struct crier_endpoint *to);
@@ -54,7 +55,8 @@ struct fault_case {
 		uint64_t n;
 	} want[3];
 	uint64_t lost, rtcp_lost, unsent, misdirected;
-	bool opus; /* room a's stream has SSRC_OPUS */
+	bool opus;   /* room a's stream has SSRC_OPUS */
+	bool pktgen; /* pktgen sends to room a */
 };
 
 extern const struct fault_case faults[];
