@@ -7,6 +7,8 @@
 export PATH=/usr/sbin:/usr/bin HOME=/root TERM=${TERM:-linux} LANG=C.UTF-8
 export CRIER_BUILD=/crier/build
 
+chmod 755 / # DPDK loads no drivers from below a directory that all may write to
+chmod 1777 /tmp
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
