@@ -31,15 +31,15 @@ for n in 1 2 3 4; do
 	listeners 100 $((n * 1000)) | members "room$n"
 	listeners 100 $((n * 1000)) | sed "s/^/room$n /"
 done >"$T/roster"
-judge_start --listeners "$T/roster" --pktgen room/4 --log "$T/pktgen.log"
-pktgen --to 10.1.0.1 --port 5000 --rooms 4 --rate 400 --count 1000 --log "$T/pktgen.log"
+judge_start --listeners "$T/roster" --pktgen room/4 --log "$T/pktgen.pub"
+pktgen --to 10.1.0.1 --port 5000 --rooms 4 --rate 400 --count 1000 --log "$T/pktgen.pub"
 want "packets sent" 1000 "$(jq .sent <<<"$sent")"
 all_right
 want "copies seen" 100000 "$(judged copies_seen)"
 for n in 1 2 3 4; do
 	reconciles "room$n"
 done
-rm "$T/pktgen.log"
+rm "$T/pktgen.pub"
 
 # ---- floods that nobody may hear -----------------------------------------------------------------
 
@@ -55,8 +55,8 @@ echo "ok: a flood from wrong sources was refused: $(stat_of .xdp.drop_source)"
 ctl room add six --port 5010 --from fd01::2 --payload udp >/dev/null || fail "room add six"
 listeners6 120 | members six
 listeners6 120 | sed 's/^/six /' >"$T/roster"
-judge_start --listeners "$T/roster" --pktgen six --log "$T/pktgen.log"
-pktgen --to fd01::1 --port 5010 --size 600 --rate 200 --count 300 --room six --log "$T/pktgen.log"
+judge_start --listeners "$T/roster" --pktgen six --log "$T/pktgen.pub"
+pktgen --to fd01::1 --port 5010 --size 600 --rate 200 --count 300 --room six --log "$T/pktgen.pub"
 all_right
 want "copies seen" 36000 "$(judged copies_seen)"
 reconciles six
