@@ -16,12 +16,17 @@ members talk <"$T/stay"
 listeners 8000 100000 >"$T/late"
 ctl set ttl 61 >/dev/null || fail "set"
 
-# kept: what the next crierd has to know of what the last one did.
+# kept: what the next crierd has to know of what the last one did; and the program on the
+# interfaces changes in place: a link made anew would let packets past it meanwhile.
 kept()
 {
+	local link
 	api GET /v1/rooms | jq -Sc '[.rooms[] | {name, id, generation, payload, streams:
 		[.streams[] | del(.accepted, .refused)]}] | sort_by(.id)'
 	api GET /v1/settings/ttl | jq .value
+	for link in e0 e1 crier0p; do
+		in_edge bpftool -j link show pinned "$PIN_DIR/link_$link" | jq .id
+	done
 }
 
 judge_start --room talk --listeners "$T/stay" --churners "$T/late" --log "$T/p1.pub" --expect-ttl 61
