@@ -30,6 +30,9 @@ want_least "RTCP copies" 1 "$(judged rtcp_seen)"
 for n in 1 2 3 4; do
 	reconciles "r$n"
 	want "due in r$n" "$(($(room_stat "r$n" pkts) * 500))" "$(room_stat "r$n" due)"
+	# Either SSRC is its own stream's alone, though both come to one port.
+	want_least "accepted by either stream of r$n" 120 \
+		"$(api GET "/v1/rooms/r$n" | jq '[.streams[].accepted] | min')"
 done
 want "copies, crier's word against the sink's" "$(stat_of .worker.copies)" \
 	"$(($(judged copies_seen) + $(judged rtcp_seen)))"
