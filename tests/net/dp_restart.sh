@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # crier-dp restarted, in order and killed: a gap, printed, and after it all is as before; nothing
-# is doubled or misdirected.
+# is doubled or misdirected.  Killed for good, it holds nothing up.
 #
 #   pub ── e0 [edge] e1 ── lsn: 500 listeners
 . "$(dirname "$0")/lib.sh"
@@ -12,6 +12,11 @@ dp_start
 room talk 5000
 listeners 500 >"$T/list"
 members talk <"$T/list"
+# Sweeps that take most of the time between two packets: an end falls into one.
+for setting in 'pace_pct 90' 'quantum_copies 32'; do
+	# shellcheck disable=SC2086 # two words
+	ctl set $setting >/dev/null || fail "set $setting"
+done
 
 for signal in TERM KILL; do
 	judge_start --room talk --listeners "$T/list" --log "$T/p1.pub"
@@ -40,5 +45,17 @@ judge_start --room talk --listeners "$T/list" --log "$T/p1.pub"
 publish p1 5000 --room talk --rate 200 --seconds 2
 wait_end p1
 all_right
-stop dp
+
+# Killed while it was awake, and nobody in its place: what it might have read is used again all the
+# same.
+ctl set idle_sleep 0 >/dev/null || fail "set idle_sleep"
+becomes "awake" true /v1/status '.workers[0].online'
+stop dp KILL
+want "live workers" 0 "$(api GET /v1/status | jq '[.workers[] | select(.alive)] | length')"
+ctl room del talk >/dev/null || fail "room del"
+nothing_waits()
+{
+	api GET /metrics | grep -q '^crier_grace_pending 0$'
+}
+wait_until 20 nothing_waits || fail "the dead worker is waited for"
 stop crierd
