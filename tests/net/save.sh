@@ -38,9 +38,23 @@ diff "$T/before" "$T/after" >&2 || fail "restored is not what was saved"
 refused 'talk\|exists' ctl restore "$T/saved"
 ctl restore --merge "$T/saved" || fail "restore --merge"
 everything | diff "$T/before" - >&2 || fail "merging the same again changed something"
-head -c 3000 "$T/saved" >"$T/cut"
-refused . ctl restore --merge "$T/cut"
-everything | diff "$T/before" - >&2 || fail "a refused restore changed something"
+# Not half of one, either: what it would add is away just now.
+api DELETE /v1/rooms/talk >/dev/null || fail "room del"
+ctl listener del raw "$(listeners 1)" >/dev/null || fail "listener del"
+everything >"$T/less"
+refused_whole()
+{
+	refused "$@"
+	everything | diff "$T/less" - >&2 || fail "a refused restore changed something"
+}
+refused_whole 'room raw exists' ctl restore "$T/saved"
+sed '$d' "$T/saved" >"$T/cut"
+refused_whole 'is the save whole' ctl restore --merge "$T/cut"
+sed '/"setting"/s/:33}/:3300}/' "$T/saved" >"$T/bad"
+refused_whole 'bounds' ctl restore --merge "$T/bad"
+ctl restore --merge "$T/saved" || fail "restore --merge of what was away"
+becomes "unreachable listeners" 0 /v1/rooms/talk .unreachable
+everything | diff "$T/before" - >&2 || fail "a restore of what was away is not what was saved"
 # What another ABI's crierd saved is how rooms get across.
 sed 's/"abi":1/"abi":99/' "$T/saved" >"$T/foreign"
 ctl restore --merge "$T/foreign" || fail "restore of another ABI's save"
