@@ -32,10 +32,13 @@ want_least "idle 1/100 s of 200, asleep" 150 $((200 - idle))
 want_least "sleeps counted" 1 "$(stat_of .worker.sleeps)"
 want "the worker, asleep, is alive" true "$(stat_of '.workers[0].alive')"
 
-# Packets slower than it falls asleep: each one has to wake it.
+# Packets slower than it falls asleep: each one has to wake it.  It sleeps for 50 ms at most, so
+# were it not woken, it would sleep about once for five packets.
 hear ear "$(listeners 1 3)" 100
-sent=$(speak 5000 --count 100 --interval 0.02 | jq -r .hash)
+before=$(stat_of .worker.sleeps)
+sent=$(speak 5000 --count 100 --interval 0.01 | jq -r .hash)
 want "heard, woken each time" "$sent" "$(heard ear hash)"
+want_least "sleeps between 100 packets" 60 $(($(stat_of .worker.sleeps) - before))
 
 ctl set idle_sleep 0 >/dev/null
 sleep 0.3
