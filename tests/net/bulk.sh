@@ -14,15 +14,17 @@ listeners 1000000 >"$T/list"
 start=$(date +%s%N)
 ctl listener add talk --file "$T/list" >"$T/added.log" &
 adding=$!
-slowest=0 asked=0
+slowest=0 asked=0 between=0
 while kill -0 "$adding" 2>/dev/null; do
-	ms=$(curl -s -o /dev/null -w '%{time_total}' --unix-socket "$SOCKET" http://crier/v1/rooms/talk |
+	ms=$(curl -s -o "$T/answer" -w '%{time_total}' --unix-socket "$SOCKET" http://crier/v1/rooms/talk |
 		awk '{ print int($1 * 1000) }')
 	asked=$((asked + 1)) slowest=$((ms > slowest ? ms : slowest))
+	jq -e '.listeners > 0 and .listeners < 1000000' "$T/answer" >/dev/null && between=$((between + 1))
 done
 wait "$adding" || fail "listener add: $(cat "$T/added.log")"
 echo "1,000,000 listeners in $((($(date +%s%N) - start) / 1000000)) ms; $asked other requests" \
 	"meanwhile, the slowest took $slowest ms"
+want_least "answers while only a part of them was in" 1 "$between"
 want "listeners" 1000000 "$(count_of talk)"
 want "listeners listed" 1000000 "$(ctl listener list talk | sort -u | wc -l)"
 
