@@ -113,7 +113,7 @@ class Terminal(harness.Case):
 
 
 class Completion(harness.Case):
-    def complete(self, line):
+    def complete(self, line, **env):
         script = """
         source "$1"; set -f; read -ra COMP_WORDS <<<"$3"; set +f; COMP_WORDS[0]=$2
         [[ $3 == *" " ]] && COMP_WORDS+=("")
@@ -124,7 +124,7 @@ class Completion(harness.Case):
             ["bash", "-c", script, "bash", harness.COMPLETION, harness.CRIERCTL, line],
             capture_output=True,
             text=True,
-            env=self.env,
+            env={**self.env, **env},
             cwd=self.dir,
         )
         self.assertEqual(done.stderr, "")
@@ -153,11 +153,12 @@ class Completion(harness.Case):
             ("crierctl capture tow", ["town", "tower"]),
             ("crierctl capture -w f", ["file1"]),
             ("crierctl save f", ["file1"]),
-            (f"crierctl --socket {self.socket} sdp town", ["town"]),
             ("crierctl status --so", ["--socket"]),
         ):
             with self.subTest(line=line):
                 self.assertEqual(self.complete(line), want)
+        line = f"crierctl --socket {self.socket} sdp town"
+        self.assertEqual(self.complete(line, CRIER_SOCKET="/nowhere"), ["town"])
         self.server.close()
         self.assertEqual(self.complete("crierctl room del "), [])
 
