@@ -4,8 +4,10 @@
 
 import os
 import signal
+import stat
 import struct
 import subprocess
+import unittest
 
 import harness
 import mock_crierd
@@ -49,7 +51,14 @@ class Saves(harness.Case):
 
     def test_unwritable(self):
         self.assertIn("cannot write", self.err("save", "/nowhere/save"))
-        self.assertIn("cannot write", self.err("save", "/dev/full"))
+
+    @unittest.skipUnless(os.getuid() == 0, "needs root to make a device")
+    def test_full_device(self):
+        # One of our own: a save that replaced it would leave the machine without.
+        full = self.path("full")
+        os.mknod(full, stat.S_IFCHR | 0o666, os.stat("/dev/full").st_rdev)
+        self.assertIn("cannot write", self.err("save", full))
+        self.assertTrue(stat.S_ISCHR(os.stat(full).st_mode), "it is a device still")
 
     def test_devices_stay(self):
         fifo = self.path("fifo")
@@ -97,6 +106,13 @@ class Capture(harness.Case):
         )
         self.run_capture("-w", "-", "--count", "3")
         self.assertEqual(self.server.capture_query["copies"], "1")
+
+    def test_count_is_the_clients_too(self):
+        """A crierd that goes on after the last packet asked for has the rest thrown away."""
+        stream = mock_crierd.SECTION + mock_crierd.INTERFACE
+        stream += b"".join(map(mock_crierd.packet, range(10)))
+        self.server.answers = [lambda h: h.chunks("application/x-pcapng", [stream])]
+        self.run_capture("-w", "-", "--count", "3")
 
     def run_capture(self, *args):
         done = subprocess.run([harness.CRIERCTL, "capture", *args], capture_output=True, env=self.env)
