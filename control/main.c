@@ -175,16 +175,22 @@ static int store_start(struct daemon *m)
 static int token_read(const char *path, char token[TOKEN_MAX])
 {
 	FILE *f = fopen(path, "re");
-	bool read = f && fgets(token, TOKEN_MAX, f);
+	bool bad = !f || (!fgets(token, TOKEN_MAX, f) && ferror(f));
 	int err = errno;
 
 	if (f)
 		fclose(f);
-	if (!read) {
+	if (bad) {
 		log_err("crierd: cannot read the token file %s: %s", path, strerror(err));
 		return -1;
 	}
 	token[strcspn(token, "\r\n")] = '\0';
+	if (!*token) {
+		log_err("crierd: the token file %s has nothing in its first line: put a secret "
+			"there",
+			path);
+		return -1;
+	}
 	return 0;
 }
 

@@ -16,6 +16,12 @@ config ''
 refused 'token' in_edge timeout --foreground 60 "$CRIERD" --config "$T/crierd.yaml"
 config "  token_file: $T/nosuch"
 refused 'token file.*nosuch' in_edge timeout --foreground 60 "$CRIERD" --config "$T/crierd.yaml"
+for empty in '' '\n'; do # one that anybody can guess
+	# shellcheck disable=SC2059 # an escape
+	printf "$empty" >"$T/empty"
+	config "  token_file: $T/empty"
+	refused 'token file.*nothing in' in_edge timeout --foreground 60 "$CRIERD" --config "$T/crierd.yaml"
+done
 config "  token_file: $T/token"
 start crierd edge "$CRIERD" --config "$T/crierd.yaml"
 wait_log crierd 'crierd: ready'
