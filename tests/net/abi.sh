@@ -24,13 +24,19 @@ set_word()
 		fail "cannot write the config map"
 }
 
+# briefly PROGRAM...: one that isn't refused would serve for ever.
+briefly()
+{
+	in_edge timeout --foreground 60 "$@"
+}
+
 set_word 8 63 00 00 00
-refused 'abi' in_edge "$CRIERD" --interface e0 --interface e1
-refused 'abi' in_edge "$CRIER_DP" --port xdp:e0
+refused 'abi' briefly "$CRIERD" --interface e0 --interface e1
+refused 'abi' briefly "$CRIER_DP" --port xdp:e0
 set_word 8 01 00 00 00
 set_word 0 ff
-refused 'not made by crier' in_edge "$CRIERD" --interface e0 --interface e1
-refused 'not made by crier' in_edge "$CRIER_DP" --port xdp:e0
+refused 'not made by crier' briefly "$CRIERD" --interface e0 --interface e1
+refused 'not made by crier' briefly "$CRIER_DP" --port xdp:e0
 set_word 0 31
 
 crierd_start
