@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Copies follow the kernel's neighbours and routes: a router's new MAC address, another router, a
-# lost and a regained route, a dead link.
+# lost and a regained route, a dead link, a lost carrier.
 #
 #                       ┌ e1 ── l0 lsn  10.2.0.2   (the router, and where all listeners are)
 #   pub ── e0 [edge] ───┤
@@ -75,5 +75,13 @@ in_edge ip route replace 10.128.0.0/9 via 10.2.0.2
 wait_until 30 next_hops_ready
 sleep 0.5
 hears lsn "after the link came back"
+
+# Without a carrier the route stays, so that it's the next hop which says no.
+in_lsn ip link set l0 down
+becomes "next hops that are down" true /v1/status '.vias.down > 0'
+before=$(room_stat talk link_down)
+speak 5000 --count 10 >/dev/null
+reconciles talk
+want "copies for want of a carrier" 1000 $(($(room_stat talk link_down) - before))
 stop dp
 stop crierd
