@@ -41,7 +41,7 @@ tcp 200 GET /v1/rooms/talk -H "$right"
 tcp 200 GET /v1/rooms/talk -H "${right/Bearer/bearer}"
 tcp 401 GET /v1/rooms/talk
 for wrong in 'Bearer not-to-be-guesse' 'Bearer not-to-be-guessed2' 'Bearer ' 'Bearer' \
-	'Basic not-to-be-guessed' 'not-to-be-guessed' ''; do
+	'Basic not-to-be-guessed' 'Digest not-to-be-guessed' 'not-to-be-guessed' ''; do
 	tcp 401 DELETE /v1/rooms/talk -H "Authorization: $wrong"
 	tcp 401 POST /v1/rooms/talk/listeners -H "Authorization: $wrong" \
 		-H 'content-type: text/plain' -d 10.128.0.1:5004
