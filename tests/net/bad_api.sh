@@ -83,6 +83,7 @@ status 400 POST /v1/rooms/talk/listeners "${json[@]}" -d '{"listener": 17}'
 status 400 POST /v1/rooms/talk/listeners "${json[@]}" -d '{"listeners": ["10.128.0.2:5004", null]}'
 status 400 PUT /v1/settings/ttl "${json[@]}" -d '{"value": "x"}'
 status 400 PUT /v1/settings/ttl "${json[@]}" -d '{"value": 1e99}'
+status 400 PUT /v1/settings/ttl "${json[@]}" -d '{"value": 256}'
 printf '[%.0s' {1..30000} >"$T/deep"
 status 400 POST /v1/rooms "${json[@]}" --data-binary "@$T/deep"
 head -c 200000 /dev/zero | tr '\0' ' ' >"$T/large"
