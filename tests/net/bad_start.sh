@@ -79,7 +79,11 @@ echo "-- a start that fails leaves what serves as it was"
 stop crierd
 kept()
 {
-	in_edge ip -j link show e1 | jq -c '.[0].xdp.mode'
+	local dev
+	for dev in e0 e1 x0; do
+		in_edge ip -j link show "$dev" | jq -c '.[0].xdp.mode'
+	done
+	bpftool -j link show pinned /sys/fs/bpf/crier/link_e1 | jq .id
 	ls /sys/fs/bpf/crier
 	bpftool map dump pinned /sys/fs/bpf/crier/ports | md5sum
 }
@@ -100,6 +104,14 @@ want "pins and ports" "$before" "$(kept)"
 crierd_start
 grep 'media port' "$T/crierd.log" && fail "a start that failed changed the media port"
 stop crierd
+# Generic and native programs cannot be on an interface at once: what its driver refuses is tried
+# without the one that serves.
+INTERFACES="e0 e1 x0,mode=generic" crierd_start
+stop crierd
+in_edge ip link set x1 mtu 9000
+before=$(kept)
+refused 'x0.*native' d --interface e0 --interface e1 --interface x0,mode=native
+want "pins, ports and modes" "$before" "$(kept)"
 crierd_start --max-listeners 2000000
 want "capacity of tables that are smaller" true \
 	"$(api GET /v1/status | jq '.capacity.listeners4 < 2000000')"
