@@ -252,14 +252,26 @@ ask warnings
 # A crowd with a neighbour each: bounded by the table, without a storm.
 edge addr add 10.0.0.1/8 dev e1
 becomes_via "a crowd's subnet" 10.33.0.1 state=pending
+solicits()
+{
+	ask stats
+	answer=${answer#*solicits=}
+	answer=${answer%% *}
+}
+solicits
+before=$answer begin=$(date +%s%N)
 ask crowd 1000000
 echo "ok: crowd: $answer"
 [[ $answer == "found=6553"* ]] || fail "a crowd on one subnet: $answer"
 ask via 10.2.0.2
 [[ $answer == *state=ready* ]] || fail "one known before is still there: $answer"
 sleep 1
-ask stats
-echo "ok: $answer"
+solicits
+asked=$((answer - before)) ms=$((($(date +%s%N) - begin) / 1000000))
+# At most 4,000 a second, 80 at once: the slower the machine, the fewer.
+[ "$asked" -le $((ms * 4 + 160)) ] || fail "a storm: $asked neighbours asked for in $ms ms"
+want_least "neighbours asked for" 80 "$asked"
+echo "ok: $asked neighbours of the crowd asked for in $ms ms"
 ask warnings
 [[ $answer == *"next hops is full"* ]] || fail "the full table goes unnoticed: $answer"
 
