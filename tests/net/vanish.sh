@@ -77,6 +77,7 @@ in_edge ip link set e1 down
 sleep 0.3
 kill -CONT "${pids[crierd]}"
 silent
+becomes "the link, down" false /v1/status "$(of_e1 link)"
 before=$(awk '{ print $14 + $15 }' "/proc/${pids[dp]}/stat")
 sleep 1
 want_least "idle 1/100 s of 100 beside a dead link" 50 \
@@ -89,6 +90,7 @@ want "copies that arrived" "$(room_stat talk copies)" "$(arrived)"
 talking
 in_lsn ip link set l0 down
 silent
+becomes "the carrier, lost" false /v1/status "$(of_e1 link)"
 in_lsn ip link set l0 up
 heard_again "after the carrier was lost"
 
