@@ -47,6 +47,7 @@ static const cyaml_schema_field_t capacity_fields[] = {
 	CYAML_FIELD_UINT("rooms", OPT, struct config_capacity, rooms),
 	CYAML_FIELD_UINT("streams", OPT, struct config_capacity, streams),
 	CYAML_FIELD_UINT("workers", OPT, struct config_capacity, workers),
+	CYAML_FIELD_UINT("shards", OPT, struct config_capacity, shards),
 	CYAML_FIELD_END,
 };
 
@@ -123,7 +124,13 @@ static int check_capacity(struct config_doc *d, const struct config *c)
 	rc = rc ? rc : doc_bounds(d, n, "listeners6", c->capacity.listeners6, 1, 64000000);
 	rc = rc ? rc : doc_bounds(d, n, "rooms", c->capacity.rooms, 1, 1000000);
 	rc = rc ? rc : doc_bounds(d, n, "streams", c->capacity.streams, 1, 4000000);
-	return rc ? rc : doc_bounds(d, n, "workers", c->capacity.workers, 1, CRIER_MAX_WORKERS);
+	rc = rc ? rc : doc_bounds(d, n, "workers", c->capacity.workers, 1, CRIER_MAX_WORKERS);
+	rc = rc ? rc : doc_bounds(d, n, "shards", c->capacity.shards, 1, CRIER_MAX_WORKERS);
+	if (!rc && (c->capacity.shards & (c->capacity.shards - 1)))
+		rc = doc_refuse(d, doc_key(d, n, "shards"),
+				"shards is %u, and must be a power of two, 1 to %d",
+				c->capacity.shards, CRIER_MAX_WORKERS);
+	return rc;
 }
 
 static int check_settings(struct config_doc *d, const struct config *c)

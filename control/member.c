@@ -119,43 +119,83 @@ static void count_unreachable(struct store *s, uint32_t room, int32_t by)
 	s->unreachable += (uint64_t)(int64_t)by;
 }
 
-static uint32_t shard_members(const struct store *s, uint32_t room, uint32_t shard, bool family6)
-{
-	const struct crier_shard *part = room_shard(s->t, room, shard);
-
-	return family6 ? part->members6 : part->members4;
-}
-
 /* ---- join ---- */
 
+/* The first bit that is set in `bits`, which has one, from place `from` on and around. */
+static uint32_t bit_from(uint64_t bits, uint32_t from)
+{
+	uint64_t behind = from < 64 ? bits >> from << from : 0;
+
+	return (uint32_t)__builtin_ctzll(behind ? behind : bits);
+}
+
 /*
- * The shard with the fewest members, but a page begun is filled first: shards differ
- * by a page at most, and a small room needs one page only.
+ * A hole in a page begun.  Shards take turns, so that a room that lost many of its members
+ * does not grow again in one shard alone; of a shard it is the lowest hole.  A bit that
+ * was set in vain is paid for by who set it.
+ */
+static uint32_t hole_find(struct store *s, uint32_t room, bool family6)
+{
+	struct room *r = &s->rooms[room];
+
+	while (r->open[family6]) {
+		uint32_t shard = bit_from(r->open[family6], r->turn[family6]);
+		uint32_t slot = page_list_hole(&s->pages, store_list(s, room, shard, family6));
+
+		if (slot) {
+			r->turn[family6] = (uint8_t)(shard + 1);
+			return slot;
+		}
+		r->open[family6] &= ~(1ULL << shard);
+	}
+	return 0;
+}
+
+/* Small rooms, which have one page, begin on different shards; the families of one don't. */
+static uint32_t shard_least(const struct store *s, uint32_t room, bool family6)
+{
+	uint32_t shards = s->t->config->shards, least = 0, least_n = UINT32_MAX;
+
+	for (uint32_t k = 0; k < shards && least_n; k++) {
+		uint32_t shard = (room + k) % shards;
+		uint32_t n = store_list(s, room, shard, family6)->n;
+
+		if (n < least_n)
+			least = shard, least_n = n;
+	}
+	return least;
+}
+
+/*
+ * A page begun is filled first, and a new one goes to the shard with the fewest: so a
+ * small room has one page, and the shards of a large one differ by a page.
  */
 static uint32_t slot_pick(struct store *s, uint32_t room, bool family6)
 {
-	uint32_t shards = s->t->config->shards, least = 0, begun = 0, least_n = UINT32_MAX,
-		 begun_n = UINT32_MAX;
+	uint32_t slot = hole_find(s, room, family6), shard, page;
 
-	for (uint32_t k = 0; k < shards; k++) {
-		uint32_t i = (room + k) % shards; /* small rooms begin on different shards */
-		uint32_t n = shard_members(s, room, i, family6);
+	if (slot)
+		return slot;
+	shard = shard_least(s, room, family6);
+	page = page_list_grow(&s->pages, store_list(s, room, shard, family6), room,
+			      room_row(s, room)->generation, shard, family6);
+	if (!page)
+		return 0;
+	s->rooms[room].empty[family6]++;
+	store_open_page(s, page);
+	return page_list_hole(&s->pages, store_list(s, room, shard, family6));
+}
 
-		if (n < least_n)
-			least = i, least_n = n;
-		if (n < begun_n && page_list_hole(&s->pages, store_list(s, room, i, family6)))
-			begun = i, begun_n = n;
-	}
-	if (begun_n == UINT32_MAX || begun_n - least_n >= CRIER_PAGE_SLOTS) {
-		uint32_t page = page_list_grow(&s->pages, store_list(s, room, least, family6), room,
-					       room_row(s, room)->generation, least, family6);
+/* A member entered the page, or left it: one more or less that has nobody. */
+static void count_empty(struct store *s, uint32_t page, bool joined)
+{
+	const struct page_note *note = &s->pages.note[page];
+	uint32_t n = s->t->pages[page].count;
 
-		if (page)
-			return page_list_hole(&s->pages, store_list(s, room, least, family6));
-	}
-	return begun_n == UINT32_MAX
-		       ? 0
-		       : page_list_hole(&s->pages, store_list(s, room, begun, family6));
+	if (joined && n == 1)
+		s->rooms[note->room].empty[note->family6]--;
+	else if (!joined && n == 0)
+		s->rooms[note->room].empty[note->family6]++;
 }
 
 static void note_joined(struct store *s, uint32_t slot)
@@ -211,6 +251,7 @@ int member_add(struct store *s, uint32_t room, const struct crier_endpoint *ep)
 	slot_fill(s, slot, ep, via);
 	page_take(&s->pages, store_list(s, room, s->pages.note[slot_page(slot)].shard, family6),
 		  slot);
+	count_empty(s, slot_page(slot), true);
 	count(s, room, s->pages.note[slot_page(slot)].shard, family6, 1);
 	index_add(&s->members, key_hash(s, room, ep), slot);
 	if (!via)
@@ -227,11 +268,13 @@ static void page_free_later(void *arg, uint32_t page)
 	page_release(&s->pages, page);
 }
 
-static void list_trim(struct store *s, struct page_list *l)
+/* One empty page of the room is kept against churn, in whichever shard. */
+static void list_trim(struct store *s, struct page_list *l, uint32_t *empty)
 {
-	while (page_list_trimmable(&s->pages, l)) {
+	while (*empty > 1 && page_list_ends_empty(&s->pages, l)) {
 		uint32_t page = page_list_cut(&s->pages, l);
 
+		--*empty;
 		if (grace_defer_number(s->grace, page_free_later, s, page) != 0)
 			log_err("crierd: no memory; page %u stays taken until crierd is started "
 				"again",
@@ -245,8 +288,10 @@ static void limbo_end(void *arg, uint32_t slot)
 	struct store *s = arg;
 	const struct page_note *note = &s->pages.note[slot_page(slot)];
 
-	if (note->state == PAGE_USED && s->rooms[note->room].phase == ROOM_LIVE)
-		page_limbo_end(&s->pages, store_list(s, note->room, note->shard, true), slot);
+	if (note->state != PAGE_USED || s->rooms[note->room].phase != ROOM_LIVE)
+		return;
+	page_limbo_end(&s->pages, store_list(s, note->room, note->shard, true), slot);
+	store_open_page(s, slot_page(slot));
 }
 
 int member_remove(struct store *s, uint32_t room, const struct crier_endpoint *ep)
@@ -264,13 +309,16 @@ int member_remove(struct store *s, uint32_t room, const struct crier_endpoint *e
 	tbl_store_release((__u64 *)slot_word(s, slot), 0);
 	l = store_list(s, room, note->shard, note->family6);
 	page_leave(&s->pages, l, slot);
+	if (!note->family6)
+		store_open_page(s, slot_page(slot));
+	count_empty(s, slot_page(slot), false);
 	count(s, room, note->shard, note->family6, -1);
 	if (!via)
 		count_unreachable(s, room, -1);
 	if (note->family6 && grace_defer_number(s->grace, limbo_end, s, slot) != 0)
 		log_err("crierd: no memory; slot %u stays taken until crierd is started again",
 			slot);
-	list_trim(s, l);
+	list_trim(s, l, &s->rooms[room].empty[note->family6]);
 	return 0;
 }
 
@@ -339,32 +387,57 @@ struct member_walk member_walk_start(const struct store *s, uint32_t room)
 	return (struct member_walk){.room = room, .generation = room_row(s, room)->generation};
 }
 
-static const struct page_list *walk_list(const struct store *s, struct member_walk *w)
+/* Shards in the order in which they got their first pages; see shard_least(). */
+static const struct page_list *walk_list(const struct store *s, const struct member_walk *w,
+					 uint32_t turn)
+{
+	return store_list(s, w->room, (w->room + turn) % s->t->config->shards, w->family6);
+}
+
+/* The first page of each shard, the second of each, and so on; then the other family. */
+static void walk_next_row(const struct store *s, struct member_walk *w)
+{
+	w->turn = 0;
+	w->position++;
+	for (uint32_t i = 0; i < s->t->config->shards; i++)
+		if (w->position < walk_list(s, w, i)->n)
+			return;
+	w->position = 0;
+	if (w->family6)
+		w->generation = 0;
+	w->family6 = true;
+}
+
+/* The page it stands on, 0: it has ended. */
+static uint32_t walk_page(const struct store *s, struct member_walk *w)
 {
 	const struct room *r = &s->rooms[w->room];
 
-	if (r->phase != ROOM_LIVE || !r->lists || room_row(s, w->room)->generation != w->generation)
-		return NULL;
-	for (; w->list < s->t->config->shards * 2; w->list++, w->position = w->place = 0)
-		if (w->position < r->lists[w->list].n)
-			return &r->lists[w->list];
-	return NULL;
+	if (r->phase != ROOM_LIVE || !r->lists)
+		return 0;
+	while (w->generation && w->generation == room_row(s, w->room)->generation) {
+		for (; w->turn < s->t->config->shards; w->turn++, w->place = 0) {
+			const struct page_list *l = walk_list(s, w, w->turn);
+
+			if (w->position < l->n)
+				return l->page[w->position];
+		}
+		walk_next_row(s, w);
+	}
+	return 0;
 }
 
 uint32_t member_walk_next(const struct store *s, struct member_walk *w, struct crier_endpoint *ep,
 			  uint32_t most)
 {
-	const struct page_list *l;
-	uint32_t n = 0;
+	uint32_t page, n = 0;
 	uint16_t via;
 
-	while (n < most && (l = walk_list(s, w))) {
-		uint32_t page = l->page[w->position];
-
+	while (n < most && (page = walk_page(s, w))) {
 		while (n < most && w->place < CRIER_PAGE_SLOTS)
 			n += member_at(s, page << CRIER_PAGE_SHIFT | w->place++, &ep[n], &via);
 		if (w->place == CRIER_PAGE_SLOTS) {
-			w->position++;
+			w->turn++;
 			w->place = 0;
 		}
 	}

@@ -26,11 +26,13 @@ bool member_at(const struct store *s, uint32_t slot, struct crier_endpoint *ep, 
 
 /*
  * A walk over a room's members in steps: who is a member from beginning to end is met
- * exactly once, whatever happens between two steps.
+ * exactly once, whatever happens between two steps.  It goes along pages as they were
+ * begun, so a room that only grew is listed as it was joined.
  */
 struct member_walk {
 	uint32_t room, generation;
-	uint32_t list, position, place;
+	bool family6;
+	uint32_t position, turn, place; /* the page, the shard's turn at it, the slot */
 };
 struct member_walk member_walk_start(const struct store *s, uint32_t room);
 /* Fills at most `most`; fewer only at the end (or when the room is gone). */

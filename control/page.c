@@ -196,10 +196,9 @@ uint32_t page_list_cut(struct pages *p, struct page_list *l)
 	return page;
 }
 
-bool page_list_trimmable(const struct pages *p, const struct page_list *l)
+bool page_list_ends_empty(const struct pages *p, const struct page_list *l)
 {
-	return l->n > 1 && !p->t->pages[l->page[l->n - 1]].count &&
-	       !p->t->pages[l->page[l->n - 2]].count;
+	return l->n && !p->t->pages[l->page[l->n - 1]].count;
 }
 
 void page_list_free(struct page_list *l)

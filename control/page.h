@@ -86,8 +86,8 @@ int page_list_adopt(struct pages *p, struct page_list *l, uint32_t page, bool li
 /* Unlinks the last page, which is then LEAVING: the caller defers page_release. */
 uint32_t page_list_cut(struct pages *p, struct page_list *l);
 
-/* True when the last page but one is empty too: one empty page is kept against churn. */
-bool page_list_trimmable(const struct pages *p, const struct page_list *l);
+/* Is its last page without a member? */
+bool page_list_ends_empty(const struct pages *p, const struct page_list *l);
 
 void page_list_free(struct page_list *l);
 

@@ -212,6 +212,8 @@ static int page_scan(struct store *s, uint32_t page)
 	}
 	page_members_scan(s, page, used);
 	page_refresh(&s->pages, store_list(s, note->room, note->shard, note->family6), page);
+	store_open_page(s, page);
+	s->rooms[note->room].empty[note->family6] += !s->t->pages[page].count;
 	if (!note->family6)
 		return 0;
 	return page_limbo_old(&s->pages, store_list(s, note->room, note->shard, true), page);

@@ -46,6 +46,7 @@ struct tables_size setup_size(struct crierd *d, const struct config *c, const st
 		.streams = c->capacity.streams,
 		.vias = VIAS,
 		.workers = c->capacity.workers,
+		.shards = c->capacity.shards,
 	};
 
 	d->listeners4 = n4 ? n4 : LISTENERS;

@@ -59,9 +59,11 @@ static void store_settle(void *arg)
 		if (note->state == PAGE_OLD)
 			page_release(&s->pages, page);
 		else if (note->state == PAGE_USED && note->family6 &&
-			 s->rooms[note->room].phase == ROOM_LIVE)
+			 s->rooms[note->room].phase == ROOM_LIVE) {
 			page_limbo_settle(&s->pages, store_list(s, note->room, note->shard, true),
 					  page);
+			store_open_page(s, page);
+		}
 	}
 	free(s->pages.old);
 	s->pages.old = NULL;

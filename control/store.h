@@ -35,7 +35,10 @@ struct room {
 	enum room_phase phase;
 	uint32_t unreachable;	 /* members with via 0 */
 	struct page_list *lists; /* [shard * 2 + family6]; NULL: never had a member */
-	uint32_t *stream;	 /* their numbers */
+	uint64_t open[2];  /* by family, a bit a shard: set if it has a hole, and maybe if not */
+	uint32_t empty[2]; /* by family: pages without a member */
+	uint8_t turn[2];   /* by family: the shard that is looked at first for a hole */
+	uint32_t *stream;  /* their numbers */
 	uint32_t streams;
 };
 
@@ -89,6 +92,14 @@ void store_close(struct store *s);
 
 /* Bytes that crierd keeps beside the tables. */
 size_t store_bytes(const struct store *s);
+
+/* A page of its got a hole: joins look there again. */
+static inline void store_open_page(struct store *s, uint32_t page)
+{
+	const struct page_note *note = &s->pages.note[page];
+
+	s->rooms[note->room].open[note->family6] |= 1ULL << note->shard;
+}
 
 static inline struct page_list *store_list(const struct store *s, uint32_t room, uint32_t shard,
 					   bool family6)

@@ -121,7 +121,7 @@ static int sizes_check(const struct crier_config *have, const struct tables_size
 		{"streams", size->streams, want.max_streams - 1, have->max_streams - 1},
 		{"next hops", size->vias, want.max_vias - 1, have->max_vias - 1},
 		{"workers", size->workers, want.max_workers, have->max_workers},
-		{"shards", size->shards, want.max_shards, have->max_shards},
+		{"shards", size->shards, want.shards, have->shards},
 		{"local addresses", size->locals, want.locals, have->locals},
 		{"CPUs", size->cpus, want.cpus, have->cpus},
 	};

@@ -192,10 +192,18 @@ struct tables_size tables_size_default(void)
 		.streams = 8192,
 		.vias = 65535,
 		.workers = 8,
-		.shards = 8,
+		.shards = 16,
 		.locals = 1024,
 		.cpus = cpus > 0 ? (uint32_t)cpus : (uint32_t)sysconf(_SC_NPROCESSORS_CONF),
 	};
+}
+
+/* At least one for each worker. */
+static uint32_t shards_for(uint32_t workers, uint32_t least)
+{
+	while (least < workers && least < CRIER_MAX_WORKERS)
+		least *= 2;
+	return least;
 }
 
 static void size_fill(struct tables_size *s)
@@ -208,7 +216,7 @@ static void size_fill(struct tables_size *s)
 	s->streams = s->streams ? s->streams : d.streams;
 	s->vias = s->vias ? s->vias : d.vias;
 	s->workers = s->workers ? s->workers : d.workers;
-	s->shards = s->shards ? s->shards : d.shards;
+	s->shards = s->shards ? s->shards : shards_for(s->workers, d.shards);
 	s->locals = s->locals ? s->locals : d.locals;
 	s->cpus = s->cpus ? s->cpus : d.cpus;
 }
@@ -293,7 +301,7 @@ int config_init(struct crier_config *c, const struct tables_size *size, char err
 	c->max_shards = s.shards;
 	c->locals = power_of_two(s.locals);
 	c->cpus = s.cpus;
-	c->shards = 1;
+	c->shards = s.shards;
 	c->max_workers = s.workers;
 	c->heartbeat_ns = clock_ns(CLOCK_MONOTONIC);
 	c->created_s = clock_ns(CLOCK_REALTIME) / 1000000000ULL;

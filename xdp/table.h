@@ -372,11 +372,13 @@ struct crier_worker {
 	__u64 turn_ns;	 /* atomic: when it last turned, at least each 100 ms */
 	__u64 started_ns;
 	__u32 pid;
-	__u32 shard;
+	__u32 shard; /* the first it serves; the next are shard + n * stride */
 	__u32 cpu;
 	__u32 ports;	 /* how many */
 	__u64 port_mask; /* ports it serves, bit = port number */
-	__u64 reserved[10];
+	__u32 stride;	 /* workers of its process; 0 is 1 */
+	__u32 pad0;
+	__u64 reserved[9];
 };
 CRIER_ASSERT_SIZE(struct crier_worker, 128);
 
@@ -598,7 +600,11 @@ struct crier_config {
 	__u32 max_rooms, max_streams, max_vias, max_shards; /* entries; number 0 unused */
 	__u32 locals;					    /* a power of two */
 	__u32 cpus;					    /* entries of xdp_counters */
-	__u32 shards;	   /* shards in use, 1 .. max_shards: one a worker */
+	/*
+	 * Shards in use, 1 .. max_shards, the same for as long as the tables live.  A worker
+	 * i of w workers serves those with shard % w == i: any number of workers serves them.
+	 */
+	__u32 shards;
 	__u32 max_workers; /* entries of workers and worker_counters, parts of room_counters */
 	__be16 media_port; /* network order */
 	__u16 pad0;

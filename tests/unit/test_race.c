@@ -23,6 +23,7 @@
 #define WALKERS 2
 #define WALKS 1500
 #define BURST 64
+#define SHARDS 4
 
 static struct world world;
 static bool walkers_done; /* atomic */
@@ -67,23 +68,34 @@ static void burst_check(struct walker *me, const struct walk_burst *b, uint32_t 
 	}
 }
 
-/* As a worker sweeps: quiescent between bursts, holding numbers only. */
-static void walk_room(struct walker *me, struct quiescent *q, uint32_t room, uint32_t generation,
-		      bool stayers)
+/* A shard, quiescent between bursts, holding numbers only. */
+static enum walk_state walk_shard(struct walker *me, struct quiescent *q, uint32_t room,
+				  uint32_t generation, uint32_t shard, bool stayers, uint32_t *met)
 {
 	static _Thread_local struct walk_burst b;
-	uint32_t met[2 * STAY] = {0};
 	struct walk w;
 
-	walk_start(&w, &world.tables, room, generation, 0);
+	walk_start(&w, &world.tables, room, generation, shard);
 	while (walk_next(&w, &b, BURST)) {
 		burst_check(me, &b, generation, stayers, met);
 		quiescent_turn(q);
 	}
 	quiescent_turn(q);
-	if (w.state == WALK_GONE)
+	return w.state;
+}
+
+/* As a worker sweeps. */
+static void walk_room(struct walker *me, struct quiescent *q, uint32_t room, uint32_t generation,
+		      bool stayers)
+{
+	enum walk_state state = WALK_END;
+	uint32_t met[2 * STAY] = {0};
+
+	for (uint32_t i = 0; i < SHARDS && state == WALK_END; i++)
+		state = walk_shard(me, q, room, generation, i, stayers, met);
+	if (state == WALK_GONE)
 		me->gone++;
-	for (uint32_t i = 0; stayers && w.state == WALK_END && i < 2 * STAY; i++)
+	for (uint32_t i = 0; stayers && state == WALK_END && i < 2 * STAY; i++)
 		if (!met[i])
 			me->error = "somebody who stays is missing";
 	me->walks++;
@@ -201,6 +213,7 @@ int main(void)
 	int failed = 0;
 
 	world_tables(&world, &size);
+	world.tables.config->shards = SHARDS;
 	world_open(&world, true);
 	begin(&stay, "stay", STAY);
 	for (uint32_t i = 0; i < STAY; i++) {

@@ -162,6 +162,7 @@ static void churn(uint32_t seed, uint32_t shards)
 	struct model *m = calloc(1, sizeof(*m));
 
 	m->seed = seed;
+	size.shards = shards;
 	world_tables(&m->w, &size);
 	m->w.tables.config->shards = shards;
 	world_open(&m->w, true);
@@ -197,6 +198,7 @@ static void test_churn_shards(void **state)
 	(void)state;
 	churn(3, 4);
 	churn(4, 3);
+	churn(5, 16);
 }
 
 /* ---- placing ---- */
@@ -278,7 +280,7 @@ static void test_tail_is_trimmed_after_grace(void **state)
 	assert_int_equal(pages_available(&world.d.store.pages, false), 12); /* not before grace */
 	world_check(&world);
 	world_settle(&world);
-	assert_int_equal(pages_available(&world.d.store.pages, false), 13); /* one is kept */
+	assert_int_equal(pages_available(&world.d.store.pages, false), 14); /* one is kept */
 	remove_many(room, 256, 512);
 	world_settle(&world);
 	assert_int_equal(pages_available(&world.d.store.pages, false), 15);
@@ -362,21 +364,145 @@ static void test_deleted_room_waits_for_grace(void **state)
 	assert_int_equal(world.tables.pages[page].owner, 0);
 }
 
-static void test_shards_are_even(void **state)
+/* ---- shards ---- */
+
+#define SHARDS 8
+
+static int setup_shards(void **state)
 {
-	uint32_t room, least = UINT32_MAX, most = 0;
+	struct tables_size size = world_size(64 * 256, 16 * 256);
 
 	(void)state;
-	world.tables.config->shards = 3;
-	room = world_room(&world, "r");
-	add_many(room, 0, 2500);
-	for (uint32_t i = 0; i < 3; i++) {
-		uint32_t n = room_shard(&world.tables, room, i)->members4;
+	size.shards = SHARDS;
+	world_tables(&world, &size);
+	world.tables.config->shards = SHARDS;
+	world_open(&world, true);
+	return 0;
+}
 
-		least = n < least ? n : least;
-		most = n > most ? n : most;
+struct spread {
+	uint32_t shards; /* that have a page */
+	uint32_t least, most, pages;
+};
+
+static struct spread spread(uint32_t room, bool family6)
+{
+	struct spread is = {.least = UINT32_MAX};
+
+	for (uint32_t i = 0; i < SHARDS; i++) {
+		uint32_t n = store_list(&world.d.store, room, i, family6)->n;
+
+		is.shards += n > 0;
+		is.pages += n;
+		is.least = n < is.least ? n : is.least;
+		is.most = n > is.most ? n : is.most;
 	}
-	assert_true(most - least <= 256);
+	return is;
+}
+
+/* At any size, its shards differ by a page, and no page is begun before one is full. */
+static void test_large_room_is_spread(void **state)
+{
+	uint32_t room = world_room(&world, "r");
+
+	(void)state;
+	for (uint32_t n = 0; n < 40 * 256; n += 128) {
+		struct spread is;
+
+		add_many(room, n, n + 128);
+		is = spread(room, false);
+		assert_int_equal(is.pages, (n + 128 + 255) / 256);
+		assert_in_range(is.most - is.least, 0, 1);
+	}
+	world_check(&world);
+}
+
+/* Those of one page: as many in each shard, both families of a room in the same one. */
+static void test_small_rooms_are_spread(void **state)
+{
+	struct crier_endpoint ep6 = world_ep6(0);
+	uint32_t in[SHARDS] = {0};
+	char name[16];
+
+	(void)state;
+	for (uint32_t i = 0; i < 2 * SHARDS; i++) {
+		uint32_t room, page4;
+
+		snprintf(name, sizeof(name), "r%u", i);
+		room = world_room(&world, name);
+		add_many(room, 0, 10);
+		assert_int_equal(member_add(&world.d.store, room, &ep6), 0);
+		assert_int_equal(spread(room, false).pages, 1);
+		page4 = slot_page(slot_of(room, world_ep4(0)));
+		in[world.d.store.pages.note[page4].shard]++;
+		assert_int_equal(world.d.store.pages.note[page4].shard,
+				 world.d.store.pages.note[slot_page(slot_of(room, ep6))].shard);
+	}
+	for (uint32_t i = 0; i < SHARDS; i++)
+		assert_int_equal(in[i], 2);
+	world_check(&world);
+}
+
+/* A room that most have left holds a page for those who come, not one a shard. */
+static void test_no_shard_hoards_pages(void **state)
+{
+	uint32_t room = world_room(&world, "r");
+	struct spread is;
+
+	(void)state;
+	add_many(room, 0, 2 * SHARDS * 256);
+	remove_many(room, 1, 2 * SHARDS * 256);
+	is = spread(room, false);
+	assert_int_equal(is.pages, 2); /* with somebody, and the spare one */
+	remove_many(room, 0, 1);
+	assert_int_equal(spread(room, false).pages, 1);
+	world_settle(&world);
+	assert_int_equal(pages_available(&world.d.store.pages, false), 63);
+	world_check(&world);
+}
+
+/* Who comes to a room with holes everywhere goes everywhere. */
+static void test_holes_are_filled_evenly(void **state)
+{
+	uint32_t room = world_room(&world, "r");
+
+	(void)state;
+	add_many(room, 0, 4 * SHARDS * 256);
+	for (uint32_t i = 0; i < 4 * SHARDS * 256; i++)
+		if (i % 4)
+			remove_many(room, i, i + 1);
+	add_many(room, 20000, 20000 + SHARDS * 256);
+	for (uint32_t i = 0; i < SHARDS; i++)
+		assert_int_equal(room_shard(&world.tables, room, i)->members4, 2 * 256);
+	assert_int_equal(spread(room, false).pages, 4 * SHARDS);
+	world_check(&world);
+}
+
+/* The next crierd finds each shard's pages, and goes on spreading. */
+static void test_shards_after_restart(void **state)
+{
+	uint32_t room = world_room(&world, "r");
+	struct crier_endpoint ep6;
+
+	(void)state;
+	add_many(room, 0, 20 * 256 + 10);
+	for (uint32_t i = 0; i < 3 * 256; i++) {
+		ep6 = world_ep6(i);
+		assert_int_equal(member_add(&world.d.store, room, &ep6), 0);
+	}
+	remove_many(room, 100, 200);
+	world_close(&world);
+	world_open(&world, false);
+	world_check(&world);
+	assert_int_equal(world.d.store.repairs.members, 20 * 256 + 10 - 100 + 3 * 256);
+	assert_int_equal(world.d.store.repairs.counts + world.d.store.repairs.pages_linked, 0);
+	assert_int_equal(spread(room, false).pages, 21);
+	world_settle(&world);
+	add_many(room, 100, 200); /* into the holes */
+	assert_int_equal(spread(room, false).pages, 21);
+	add_many(room, 20 * 256 + 10, 32 * 256);
+	assert_int_equal(spread(room, false).least, 4);
+	assert_int_equal(spread(room, false).most, 4);
 	world_check(&world);
 }
 
@@ -503,9 +629,28 @@ static void test_walk_while_churning(void **state)
 		assert_int_equal(met[i], 1);
 }
 
+/* What is saved and restored is saved the same again. */
+static void test_walk_is_in_order_of_joins(void **state)
+{
+	uint32_t room = world_room(&world, "r"), n, k = 0;
+	struct crier_endpoint ep[100], want;
+	struct member_walk walk;
+
+	(void)state;
+	add_many(room, 0, 5000);
+	walk = member_walk_start(&world.d.store, room);
+	while ((n = member_walk_next(&world.d.store, &walk, ep, 100)))
+		for (uint32_t i = 0; i < n; i++, k++) {
+			want = world_ep4(k);
+			assert_true(endpoint_equal(&ep[i], &want));
+		}
+	assert_int_equal(k, 5000);
+}
+
 int main(void)
 {
 #define world_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define shards_test(f) cmocka_unit_test_setup_teardown(f, setup_shards, teardown)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_churn_one_shard),
 		cmocka_unit_test(test_churn_shards),
@@ -517,11 +662,17 @@ int main(void)
 		world_test(test_full_says_so),
 		world_test(test_limit_of_room),
 		world_test(test_deleted_room_waits_for_grace),
-		world_test(test_shards_are_even),
+		shards_test(test_large_room_is_spread),
+		shards_test(test_small_rooms_are_spread),
+		shards_test(test_no_shard_hoards_pages),
+		shards_test(test_holes_are_filled_evenly),
+		shards_test(test_shards_after_restart),
 		world_test(test_via_changes_in_place),
 		world_test(test_port_belongs_to_one_room),
 		world_test(test_rooms_run_out),
 		world_test(test_walk_while_churning),
+		shards_test(test_walk_while_churning),
+		shards_test(test_walk_is_in_order_of_joins),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

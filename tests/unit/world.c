@@ -47,6 +47,7 @@ void world_tables(struct world *w, const struct tables_size *size)
 	w->via = 1;
 	need(tables_alloc(&w->tables, size) == 0);
 	w->tables.config->media_port = htons(3478);
+	w->tables.config->shards = 1; /* a test may set more, before world_open() */
 }
 
 void world_open(struct world *w, bool fresh)
@@ -125,7 +126,8 @@ struct crier_endpoint world_ep6(uint32_t n)
 struct seen {
 	uint64_t members4, members6, unreachable, indexed;
 	uint32_t rooms, streams;
-	uint8_t *page; /* met in a list */
+	uint32_t empty[2]; /* pages of the room at hand, by family */
+	uint8_t *page;	   /* met in a list */
 };
 
 static void check_page(struct world *w, struct seen *seen, uint32_t room, uint32_t shard,
@@ -162,6 +164,8 @@ static void check_page(struct world *w, struct seen *seen, uint32_t room, uint32
 	}
 	need(n == row->count);
 	need((l->holes[position / 64] >> position % 64 & 1) == hole);
+	need(!hole || s->rooms[room].open[family6] >> shard & 1);
+	seen->empty[family6] += !n;
 	need(!hole || position / 64 >= l->hint);
 	*count += n;
 }
@@ -187,6 +191,7 @@ static void check_room(struct world *w, struct seen *seen, uint32_t room)
 	const struct crier_room *row = &w->tables.rooms[room];
 	uint32_t n4 = 0, n6 = 0;
 
+	seen->empty[0] = seen->empty[1] = 0;
 	need(row->generation && room_find(&w->d.store, row->name, strlen(row->name)) == room);
 	for (uint32_t shard = 0; shard < w->tables.config->shards; shard++) {
 		uint32_t here4 = check_list(w, seen, room, shard, false);
@@ -198,6 +203,8 @@ static void check_room(struct world *w, struct seen *seen, uint32_t room)
 		n6 += here6;
 	}
 	need(row->members4 == n4 && row->members6 == n6);
+	need(w->d.store.rooms[room].empty[0] == seen->empty[0]);
+	need(w->d.store.rooms[room].empty[1] == seen->empty[1]);
 	seen->members4 += n4;
 	seen->members6 += n6;
 	seen->rooms++;
