@@ -3,12 +3,20 @@
 
 #include <assert.h>
 
+static uint8_t *template_place(struct frame *f)
+{
+	uintptr_t at = (uintptr_t)f->memory;
+
+	return f->memory + (FRAME_PLACE - at) % FRAME_PAGE;
+}
+
 void frame_begin(struct frame *f, const struct rewrite_packet *packet, const void *payload,
 		 bool family6)
 {
 	uint32_t l4 = family6 ? FRAME_L4_6 : FRAME_L4_4;
 
 	assert(packet->payload_len <= FRAME_PAYLOAD_MAX);
+	f->bytes = template_place(f);
 	f->packet = *packet;
 	f->family6 = family6;
 	f->ip_len = l4 - FRAME_L3 + PACKET_UDP_LEN + packet->payload_len;
