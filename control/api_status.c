@@ -111,9 +111,10 @@ static json_t *workers_json(const struct crierd *d)
 		if (!worker_is_known(d->tables, n))
 			continue;
 		json_array_append_new(
-			list, json_pack("{s:I, s:I, s:I, s:I, s:b, s:b, s:I}", "slot",
+			list, json_pack("{s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:I}", "slot",
 					(json_int_t)n, "pid", (json_int_t)w->pid, "cpu",
-					(json_int_t)w->cpu, "shard", (json_int_t)w->shard, "online",
+					(json_int_t)w->cpu, "shard", (json_int_t)w->shard, "stride",
+					(json_int_t)(w->stride ? w->stride : 1), "online",
 					(int)(tbl_load(&w->quiescent) & 1), "alive",
 					d->run_dir && worker_is_alive(d->run_dir, n), "turn_age_ms",
 					(json_int_t)(turn_age(w) / 1000000)));

@@ -10,6 +10,7 @@
 struct room_stats stats_room(const struct store *s, uint32_t room)
 {
 	struct room_stats sum = {0};
+	uint64_t late = 0;
 
 	for (uint32_t w = 0; w < s->t->config->max_workers; w++) {
 		const struct crier_room_counters *c = room_counters(s->t, w, room);
@@ -19,11 +20,14 @@ struct room_stats stats_room(const struct store *s, uint32_t room)
 #define ROOM_STATS_ADD(name, help) sum.name += tbl_load(&c->name);
 		ROOM_COUNTERS(ROOM_STATS_ADD)
 #undef ROOM_STATS_ADD
+		if (tbl_load(&c->late) > late)
+			late = tbl_load(&c->late);
 		if (tbl_load(&c->sweep_ns) > sum.sweep_ns)
 			sum.sweep_ns = tbl_load(&c->sweep_ns);
 		if (tbl_load(&c->sweep_max_ns) > sum.sweep_max_ns)
 			sum.sweep_max_ns = tbl_load(&c->sweep_max_ns);
 	}
+	sum.late = late; /* a packet is late once, whatever number of workers was */
 	return sum;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* crier-dp: the bypass engine.  One process, one worker, one core. */
+/* crier-dp: the bypass engine.  One process, a worker for each CPU it is given. */
 #include <errno.h>
 #include <getopt.h>
 #include <sched.h>
@@ -9,14 +9,14 @@
 #include <unistd.h>
 
 #include "core/slot.h"
-#include "worker.h"
+#include "cpus.h"
+#include "crew.h"
 #include "xdp/log.h"
 
 struct options {
 	const char *pin_dir;
 	const char *run_dir;
-	int cpu;  /* -1: wherever the scheduler likes */
-	int slot; /* -1: the lowest that is free */
+	int slot; /* of the first worker; -1: the lowest that is free */
 };
 
 static volatile sig_atomic_t stop;
@@ -32,10 +32,13 @@ static void usage(FILE *to)
 	fputs("usage: crier-dp --port xdp:IFACE[,queue=N] [--port ...] [options]\n"
 	      "\n"
 	      "  --port xdp:IFACE[,queue=N]  receive on all queues of IFACE, send on queue N (0)\n"
+	      "                              and, with several workers, on those that follow\n"
 	      "  --pin-dir DIR               crierd's tables (/sys/fs/bpf/crier)\n"
 	      "  --run-dir DIR               where workers' locks are (/run/crier)\n"
-	      "  --cpu N                     run on this CPU alone\n"
-	      "  --worker-slot auto|N        which worker to be (auto: the first that is free)\n"
+	      "  --cpu LIST                  a worker on each of these CPUs, as in 2,4-7; the "
+	      "first\n"
+	      "                              receives, too\n"
+	      "  --worker-slot auto|N        which worker the first is (auto: the first free one)\n"
 	      "  --version, --help\n",
 	      to);
 }
@@ -53,7 +56,7 @@ static bool number_parse(const char *s, long most, int *out)
 	return true;
 }
 
-static bool port_add(struct worker *w, const char *spec)
+static bool port_add(struct crew *crew, const char *spec)
 {
 	char err[PORT_ERR_LEN];
 
@@ -62,22 +65,33 @@ static bool port_add(struct worker *w, const char *spec)
 			spec);
 		return false;
 	}
-	if (w->n_ports == COPY_OUTS) {
-		log_err("--port %s: a worker serves at most %d ports", spec, COPY_OUTS);
+	if (crew->n_devices == COPY_OUTS) {
+		log_err("--port %s: crier-dp serves at most %d ports", spec, COPY_OUTS);
 		return false;
 	}
-	if (port_xdp_parse(spec + 4, &w->ports[w->n_ports].conf, err)) {
+	if (port_xdp_parse(spec + 4, &crew->device[crew->n_devices].conf, err)) {
 		log_err("--port %s", err);
 		return false;
 	}
-	for (uint32_t i = 0; i < w->n_ports; i++) {
-		if (!strcmp(w->ports[i].conf.ifname, w->ports[w->n_ports].conf.ifname)) {
+	for (uint32_t i = 0; i < crew->n_devices; i++) {
+		if (!strcmp(crew->device[i].conf.ifname,
+			    crew->device[crew->n_devices].conf.ifname)) {
 			log_err("--port %s: named twice", spec);
 			return false;
 		}
 	}
-	w->n_ports++;
+	crew->n_devices++;
 	return true;
+}
+
+static bool cpu_option(struct crew *crew, const char *list)
+{
+	char err[CPUS_ERR_LEN];
+
+	if (!cpus_parse(list, crew->cpu, &crew->n, err))
+		return true;
+	log_err("--cpu %s: %s", list, err);
+	return false;
 }
 
 static bool slot_parse(const char *s, int *slot)
@@ -87,7 +101,7 @@ static bool slot_parse(const char *s, int *slot)
 }
 
 /* True: go on.  False: exit with *code. */
-static bool options_parse(int argc, char **argv, struct options *o, struct worker *w, int *code)
+static bool options_parse(int argc, char **argv, struct options *o, struct crew *crew, int *code)
 {
 	enum { PORT = 1, PIN_DIR, RUN_DIR, CPU, SLOT, VERSION, HELP };
 	static const struct option longs[] = {
@@ -107,7 +121,7 @@ static bool options_parse(int argc, char **argv, struct options *o, struct worke
 	while (good && (c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (c) {
 		case PORT:
-			good = port_add(w, optarg);
+			good = port_add(crew, optarg);
 			break;
 		case PIN_DIR:
 			o->pin_dir = optarg;
@@ -116,9 +130,7 @@ static bool options_parse(int argc, char **argv, struct options *o, struct worke
 			o->run_dir = optarg;
 			break;
 		case CPU:
-			good = number_parse(optarg, CPU_SETSIZE - 1, &o->cpu);
-			if (!good)
-				log_err("--cpu %s: want a CPU's number", optarg);
+			good = cpu_option(crew, optarg);
 			break;
 		case SLOT:
 			good = slot_parse(optarg, &o->slot);
@@ -140,7 +152,7 @@ static bool options_parse(int argc, char **argv, struct options *o, struct worke
 		log_err("what is \"%s\"?", argv[optind]);
 		good = false;
 	}
-	if (good && !w->n_ports) {
+	if (good && !crew->n_devices) {
 		log_err("no --port");
 		good = false;
 	}
@@ -151,54 +163,75 @@ static bool options_parse(int argc, char **argv, struct options *o, struct worke
 	return good;
 }
 
-static int cpu_pin(int cpu)
+/* The slot that worker i is to have: the first one's may be given, others take what is free. */
+static int slot_open(const struct options *o, const struct tables *t, uint32_t i, int *fd)
 {
-	cpu_set_t set;
-
-	if (cpu < 0)
-		return 0;
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (!sched_setaffinity(0, sizeof(set), &set))
-		return 0;
-	log_err("--cpu %d: %s; this machine has CPUs 0 to %ld", cpu, strerror(errno),
-		sysconf(_SC_NPROCESSORS_CONF) - 1);
-	return -errno;
-}
-
-static int slot_open(const struct options *o, const struct tables *t, int *fd)
-{
-	uint32_t max = t->config->max_workers;
 	char err[SLOT_ERR_LEN];
 	int slot;
 
-	if (o->slot >= (int)max) {
-		log_err("--worker-slot %d: crierd's tables have slots 0 to %u", o->slot, max - 1);
-		return -ERANGE;
-	}
-	if (o->slot >= 0)
+	if (!i && o->slot >= 0)
 		slot = slot_take(o->run_dir, (uint32_t)o->slot, 1, fd, err);
 	else
-		slot = slot_take(o->run_dir, 0, max, fd, err);
+		slot = slot_take(o->run_dir, 0, t->config->max_workers, fd, err);
 	if (slot < 0)
 		log_err("%s", err);
 	return slot;
 }
 
-static int serve(struct worker *w, struct tables *t, int slot)
+static void slots_close(int *fd, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		close(fd[i]);
+}
+
+static int slots_check(const struct options *o, const struct crew *crew)
+{
+	uint32_t max = crew->t->config->max_workers;
+
+	if (o->slot >= (int)max) {
+		log_err("--worker-slot %d: crierd's tables have slots 0 to %u", o->slot, max - 1);
+		return -ERANGE;
+	}
+	if (crew->n > max) {
+		log_err("--cpu: %u CPUs are %u workers, crierd's tables have slots for %u: name "
+			"fewer, or set capacity.workers (crierctl save, crierd --flush, start, "
+			"crierctl restore)",
+			crew->n, crew->n, max);
+		return -ERANGE;
+	}
+	return 0;
+}
+
+static int slots_open(const struct options *o, struct crew *crew, int *fd)
+{
+	int rc = slots_check(o, crew);
+
+	for (uint32_t i = 0; i < crew->n && !rc; i++) {
+		int slot = slot_open(o, crew->t, i, &fd[i]);
+
+		if (slot < 0) {
+			slots_close(fd, i);
+			rc = slot;
+		}
+		crew->slot[i] = (uint32_t)slot;
+	}
+	return rc;
+}
+
+static int serve(struct crew *crew)
 {
 	char err[PORT_ERR_LEN];
 
-	if (worker_open(w, t, (uint32_t)slot, err)) {
+	if (crew_open(crew, err)) {
 		log_err("%s", err);
 		return 1;
 	}
 	log_info("crier-dp: ready");
 	sd_notify(0, "READY=1");
-	worker_run(w);
+	crew_run(crew);
 	sd_notify(0, "STOPPING=1");
-	worker_close(w);
-	if (!w->retired)
+	crew_close(crew);
+	if (!crew->retired)
 		return 0;
 	log_err("crierd --flush took these tables away: start crierd, then crier-dp again");
 	return 1;
@@ -206,27 +239,31 @@ static int serve(struct worker *w, struct tables *t, int slot)
 
 int main(int argc, char **argv)
 {
-	static struct worker worker = {.stop = &stop};
-	struct options o = {"/sys/fs/bpf/crier", "/run/crier", -1, -1};
+	static struct crew crew = {.n = 1, .cpu = {-1}, .stop = &stop};
+	struct options o = {"/sys/fs/bpf/crier", "/run/crier", -1};
 	const struct sigaction on_stop = {.sa_handler = on_signal};
+	int lock[CRIER_MAX_WORKERS], code;
 	char err[TABLES_ERR_LEN];
 	struct tables tables;
-	int slot, lock, code;
 
-	if (!options_parse(argc, argv, &o, &worker, &code))
+	if (!options_parse(argc, argv, &o, &crew, &code))
 		return code;
 	sigaction(SIGTERM, &on_stop, NULL);
 	sigaction(SIGINT, &on_stop, NULL);
-	if (cpu_pin(o.cpu))
+	if (cpus_check(crew.cpu, crew.n, err)) {
+		log_err("--cpu: %s", err);
 		return 1;
+	}
 	if (tables_open(&tables, o.pin_dir, err)) {
 		log_err("%s", err);
 		return 1;
 	}
-	slot = slot_open(&o, &tables, &lock);
-	code = slot < 0 ? 1 : serve(&worker, &tables, slot);
-	if (slot >= 0)
-		close(lock); /* after the worker's last word: it counts as dead from here on */
+	crew.t = &tables;
+	code = 1;
+	if (!slots_open(&o, &crew, lock)) {
+		code = serve(&crew);
+		slots_close(lock, crew.n); /* after the last word: workers count as dead now */
+	}
 	tables_close(&tables);
 	return code;
 }

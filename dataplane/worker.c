@@ -3,30 +3,22 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "io/xdp_iface.h"
-#include "xdp/log.h"
-#include "xdp/steer.h"
+#include "crew.h"
 
-#define WORKER_COLD_NS 100000000ULL   /* statistics, lost interfaces: this often */
-#define WORKER_NAP_NS 50000000ULL     /* longest sleep: turn_ns is stamped after it */
-#define WORKER_SPIN_NS 100000ULL      /* sooner than this, sleeping isn't worth it */
-#define WORKER_DRAIN_NS 2000000000ULL /* longest farewell */
-#define WORKER_FDS (COPY_OUTS * CRIER_MAX_QUEUES)
+#define WORKER_COLD_NS 100000000ULL /* statistics: this often */
+#define WORKER_NAP_NS 50000000ULL   /* longest sleep: turn_ns is stamped after it */
+#define WORKER_SPIN_NS 100000ULL    /* sooner than this, sleeping isn't worth it */
+#define WORKER_TAKE 64		    /* packets from the ring a turn */
+#define WORKER_PLACE 4096
 
-static inline void cpu_relax(void)
-{
-#if defined(__x86_64__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("yield");
-#endif
-}
-
-static uint64_t clock_ns(void)
+uint64_t worker_clock_ns(void)
 {
 	struct timespec ts;
 
@@ -55,83 +47,33 @@ static uint32_t worker_commit(void *arg, uint32_t out, struct out *o)
 }
 
 /*
- * ---- ports -------------------------------------------------------------------------
+ * ---- handles of devices --------------------------------------------------------------
  */
-
-/* crierd's number of an interface, 0: it is none of its ports. */
-static uint32_t port_number(const struct tables *t, int ifindex)
-{
-	for (uint32_t n = 1; n < CRIER_MAX_PORTS; n++)
-		if (tbl_load(&t->ports[n].ifindex) == (uint32_t)ifindex)
-			return n;
-	return 0;
-}
-
-/* For status: which interfaces have sockets now. */
+/* For status: which interfaces it serves now. */
 static void ports_tell(struct worker *w)
 {
 	uint64_t mask = 0;
 
-	for (uint32_t i = 0; i < w->n_ports; i++)
+	for (uint32_t i = 0; i < w->crew->n_devices; i++)
 		if (w->ports[i].number)
 			mask |= 1ULL << w->ports[i].number;
 	tbl_store(&w->self->port_mask, mask);
 }
 
-static int port_publish(struct worker *w, uint32_t i, uint32_t number)
+static void port_renumber(struct worker *w, uint32_t i, uint32_t number)
 {
 	struct worker_port *wp = &w->ports[i];
-	int rc = wp->dev->ops->publish(wp->dev, w->xsks_fd, number);
 
-	if (rc)
-		return rc;
 	if (wp->number)
 		sweeper_del_out(&w->sweeper, wp->number);
 	if (number)
-		sweeper_add_out(&w->sweeper, number, i, (uint32_t)wp->dev->ifindex);
+		sweeper_add_out(&w->sweeper, number, i, (uint32_t)w->crew->device[i].dev->ifindex);
 	wp->number = number;
 	wp->down = false;
 	ports_tell(w);
-	return 0;
 }
 
-static int port_open(struct worker *w, uint32_t i, char err[PORT_ERR_LEN])
-{
-	struct worker_port *wp = &w->ports[i];
-	struct xdp_iface iface;
-	uint32_t number;
-	int rc;
-
-	rc = xdp_iface_get(wp->conf.ifname, &iface, err);
-	if (rc)
-		return rc;
-	number = port_number(w->t, iface.ifindex);
-	if (!number) {
-		snprintf(err, PORT_ERR_LEN,
-			 "%s is not a port of crierd: start crierd with --interface %s",
-			 wp->conf.ifname, wp->conf.ifname);
-		return -ENXIO;
-	}
-	wp->dev = port_xdp_open(&wp->conf, 1, &rc, err);
-	if (!wp->dev)
-		return rc;
-	wp->port = wp->dev->port[0];
-	wp->stats = (struct port_stats){0};
-	rc = port_publish(w, i, number);
-	if (rc) {
-		snprintf(err, PORT_ERR_LEN, "%s: can't enter its sockets into the map xsks: %s",
-			 wp->conf.ifname, strerror(-rc));
-		wp->dev->ops->close(wp->dev);
-		wp->dev = NULL;
-		wp->port = NULL;
-		return rc;
-	}
-	log_info("%s: port %u, %s, sends on queue %u", wp->conf.ifname, number, wp->dev->mode,
-		 wp->conf.tx_queue);
-	return 0;
-}
-
-static void port_stats_add(struct worker *w, struct worker_port *wp)
+void worker_stats(struct worker *w, struct worker_port *wp)
 {
 	struct port_stats was = wp->stats;
 	struct stats *s = &w->sweeper.stats;
@@ -145,103 +87,43 @@ static void port_stats_add(struct worker *w, struct worker_port *wp)
 	stats_add(s, CRIER_WORKER_tx_again, wp->stats.tx_again - was.tx_again);
 }
 
-static void port_close(struct worker *w, uint32_t i)
+static void port_let_go(struct worker *w, uint32_t i)
 {
 	struct worker_port *wp = &w->ports[i];
 
 	if (!wp->port)
 		return;
-	port_stats_add(w, wp);
-	if (wp->number)
-		sweeper_del_out(&w->sweeper, wp->number);
-	wp->number = 0;
-	w->sweeper.lost[i] += wp->dev->ops->close(wp->dev);
-	wp->dev = NULL;
+	worker_stats(w, wp);
+	port_renumber(w, i, 0);
+	if (wp->port->ops->drop)
+		w->sweeper.lost[i] += wp->port->ops->drop(wp->port);
 	wp->port = NULL;
-	ports_tell(w);
 }
 
-/* An interface that vanished comes back as another one of the same name. */
-static void port_reopen(struct worker *w, uint32_t i)
-{
-	char err[PORT_ERR_LEN];
-
-	w->ports[i].conf.busy_ms = 0; /* other ports must not wait; the next tick tries again */
-	port_open(w, i, err);
-}
-
-static void port_tend(struct worker *w, uint32_t i)
+static void port_turn(struct worker *w, uint32_t i, uint32_t turn)
 {
 	struct worker_port *wp = &w->ports[i];
-	uint32_t number;
 
-	if (!wp->port) {
-		port_reopen(w, i);
-		return;
+	port_let_go(w, i);
+	if (turn & 1) {
+		wp->port = w->crew->device[i].dev->port[w->index];
+		wp->stats = (struct port_stats){0};
 	}
-	port_stats_add(w, wp);
-	if (wp->dev->ops->gone(wp->dev)) {
-		log_warn("%s is gone; its copies are counted link_down until it is back",
-			 wp->conf.ifname);
-		port_close(w, i);
-		return;
-	}
-	if (port_broken(wp->port)) {
-		/* what its ring holds must not go out some day, to who knows whom */
-		log_warn("%s: %s; its copies are counted link_down until it is up again",
-			 wp->conf.ifname, strerror(port_broken(wp->port)));
-		port_close(w, i);
-		return;
-	}
-	number = port_number(w->t, wp->dev->ifindex);
-	if (number == wp->number)
-		return;
-	if (number)
-		log_info("%s is port %u now", wp->conf.ifname, number);
-	else
-		log_warn("%s is no longer a port of crierd", wp->conf.ifname);
-	if (port_publish(w, i, number))
-		log_warn("%s: can't enter its sockets into the map xsks", wp->conf.ifname);
+	__atomic_store_n(&wp->turn, turn, __ATOMIC_RELEASE);
 }
 
-/*
- * ---- a turn ------------------------------------------------------------------------
- */
-static void packet_in(struct worker *w, const struct port_rx *rx, uint64_t now_ns)
+void worker_look(struct worker *w)
 {
-	struct steer_result r;
+	for (uint32_t i = 0; i < w->crew->n_devices; i++) {
+		struct worker_port *wp = &w->ports[i];
+		uint32_t turn = device_turn(&w->crew->device[i]), number;
 
-	stats_add(&w->sweeper.stats, CRIER_WORKER_rx_bytes, rx->len);
-	/* XDP judged it too, but tables may have changed since, and it is not told which room */
-	switch (steer(w->t, now_ns, rx->data, rx->data + rx->len, &r)) {
-	case CRIER_XDP_accepted:
-	case CRIER_XDP_drop_deadman: /* counted as stopped */
-		sweeper_push(&w->sweeper, r.room, r.generation, rx->data + r.payload, r.payload_len,
-			     now_ns);
-		break;
-	default:
-		stats_add(&w->sweeper.stats, CRIER_WORKER_rx_refused, 1);
+		if (turn != wp->turn)
+			port_turn(w, i, turn);
+		number = tbl_load(&w->crew->device[i].number);
+		if (wp->port && number != wp->number)
+			port_renumber(w, i, number);
 	}
-}
-
-static uint32_t worker_rx(struct worker *w, uint64_t now_ns)
-{
-	struct port_rx rx[PORT_RX_BURST];
-	uint32_t total = 0;
-
-	for (uint32_t i = 0; i < w->n_ports; i++) {
-		struct port *p = w->ports[i].port;
-		uint32_t n = p ? p->ops->rx(p, rx) : 0;
-
-		if (!n)
-			continue;
-		for (uint32_t k = 0; k < n; k++)
-			packet_in(w, &rx[k], now_ns);
-		p->ops->rx_done(p);
-		total += n;
-	}
-	stats_add(&w->sweeper.stats, CRIER_WORKER_rx_pkts, total);
-	return total;
 }
 
 /* A device that is down is no way out, until the frames it holds go on. */
@@ -256,15 +138,15 @@ static void port_judge(struct worker *w, uint32_t i)
 	if (down)
 		sweeper_del_out(&w->sweeper, wp->number);
 	else
-		sweeper_add_out(&w->sweeper, wp->number, i, (uint32_t)wp->dev->ifindex);
+		sweeper_add_out(&w->sweeper, wp->number, i,
+				(uint32_t)w->crew->device[i].dev->ifindex);
 }
 
-/* True while a port has frames that its device hasn't taken. */
-static bool worker_flush(struct worker *w)
+bool worker_flush(struct worker *w)
 {
 	bool left = false;
 
-	for (uint32_t i = 0; i < w->n_ports; i++) {
+	for (uint32_t i = 0; i < w->crew->n_devices; i++) {
 		struct port *p = w->ports[i].port;
 
 		if (!p)
@@ -275,71 +157,16 @@ static bool worker_flush(struct worker *w)
 	return left;
 }
 
-static void worker_cold(struct worker *w, uint64_t now_ns)
-{
-	for (uint32_t i = 0; i < w->n_ports; i++)
-		port_tend(w, i);
-	w->retired = tbl_load(&w->t->config->magic) != CRIER_MAGIC;
-	w->cold_ns = now_ns + WORKER_COLD_NS;
-}
-
 /*
- * ---- idling ------------------------------------------------------------------------
- */
-static uint64_t nap_ns(const struct worker *w, uint64_t now_ns)
-{
-	uint64_t until = now_ns + WORKER_NAP_NS;
-	uint64_t due = sweeper_due_ns(&w->sweeper);
-
-	if (due < until)
-		until = due;
-	return until > now_ns ? until - now_ns : 0;
-}
-
-static void worker_sleep(struct worker *w, uint64_t ns)
-{
-	const struct timespec timeout = {.tv_nsec = (long)ns};
-	struct pollfd fds[WORKER_FDS];
-	uint32_t n = 0, ready = 0;
-
-	for (uint32_t i = 0; i < w->n_ports; i++) {
-		struct port *p = w->ports[i].port;
-
-		if (p)
-			n += p->ops->fds(p, fds + n, WORKER_FDS - n);
-	}
-	stats_add(&w->sweeper.stats, CRIER_WORKER_sleeps, 1);
-	quiescent_offline(&w->quiescent);
-	if (ppoll(fds, n, &timeout, NULL) > 0) {
-		for (uint32_t i = 0; i < n; i++)
-			ready |= fds[i].revents & POLLIN;
-		if (!ready) /* an interface is down: poll would answer at once for ever */
-			usleep(1000);
-	}
-	quiescent_online(&w->quiescent);
-}
-
-static void worker_idle(struct worker *w, uint64_t now_ns)
-{
-	uint64_t nap = nap_ns(w, now_ns);
-
-	if (setting(w->t, CRIER_SET_idle_sleep) && nap > WORKER_SPIN_NS &&
-	    now_ns - w->busy_ns >= setting(w->t, CRIER_SET_idle_spin_us) * 1000)
-		worker_sleep(w, nap);
-	else
-		cpu_relax();
-}
-
-/*
- * ---- the loop ----------------------------------------------------------------------
+ * ---- a turn ------------------------------------------------------------------------
  */
 /*
  * As many rooms as were heard from at once, but no more copies than a quantum: packets
  * must not come in faster than small rooms' turns go round.
  */
-static bool worker_sweep(struct worker *w, uint64_t now_ns)
+bool worker_sweep(struct worker *w, uint64_t now_ns)
 {
-	uint64_t enough = w->sweeper.met + setting(w->t, CRIER_SET_quantum_copies);
+	uint64_t enough = w->sweeper.met + setting(w->crew->t, CRIER_SET_quantum_copies);
 	bool any = false;
 
 	for (uint32_t i = 0; i < PORT_RX_BURST && w->sweeper.met < enough; i++) {
@@ -351,91 +178,190 @@ static bool worker_sweep(struct worker *w, uint64_t now_ns)
 	return any;
 }
 
-static void worker_turn(struct worker *w, bool take)
+/* Packets that the leader gave. */
+static bool worker_take(struct worker *w)
 {
-	uint64_t now = clock_ns();
+	const struct ring_slot *slot;
+	uint32_t n = 0;
+
+	for (; n < WORKER_TAKE && (slot = ring_first(&w->ring)); n++) {
+		sweeper_succeed(&w->sweeper, slot->room, slot->generation);
+		packet_copy(sweeper_slot(&w->sweeper, slot->room, slot->generation), &slot->packet);
+		ring_pop(&w->ring);
+	}
+	return n;
+}
+
+static void worker_cold(struct worker *w, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < w->crew->n_devices; i++)
+		if (w->ports[i].port)
+			worker_stats(w, &w->ports[i]);
+	w->cold_ns = now_ns + WORKER_COLD_NS;
+}
+
+/*
+ * ---- idling ------------------------------------------------------------------------
+ */
+uint64_t worker_nap_ns(const struct worker *w, uint64_t now_ns)
+{
+	const struct tables *t = w->crew->t;
+	uint64_t until = now_ns + WORKER_NAP_NS, due = sweeper_due_ns(&w->sweeper);
+
+	if (due < until)
+		until = due;
+	if (!setting(t, CRIER_SET_idle_sleep) || until < now_ns + WORKER_SPIN_NS ||
+	    now_ns - w->busy_ns < setting(t, CRIER_SET_idle_spin_us) * 1000)
+		return 0;
+	return until - now_ns;
+}
+
+void worker_sleep(struct worker *w, struct pollfd *fds, uint32_t n, uint64_t ns)
+{
+	const struct timespec timeout = {.tv_nsec = (long)ns};
+	uint32_t ready = 0;
+
+	stats_add(&w->sweeper.stats, CRIER_WORKER_sleeps, 1);
+	quiescent_offline(&w->quiescent);
+	if (ppoll(fds, n, &timeout, NULL) > 0) {
+		for (uint32_t i = 0; i < n; i++)
+			ready |= fds[i].revents & POLLIN;
+		if (!ready) /* an interface is down: poll would answer at once for ever */
+			usleep(1000);
+	}
+	quiescent_online(&w->quiescent);
+}
+
+/* Has the leader said something that it has not seen? */
+static bool worker_called(const struct worker *w)
+{
+	for (uint32_t i = 0; i < w->crew->n_devices; i++)
+		if (device_turn(&w->crew->device[i]) != w->ports[i].turn)
+			return true;
+	return ring_first(&w->ring) || crew_end_ns(w->crew);
+}
+
+static void worker_idle(struct worker *w, uint64_t now_ns)
+{
+	struct pollfd fd = {w->wake_fd, POLLIN, 0};
+	uint64_t nap = worker_nap_ns(w, now_ns);
+	eventfd_t woken;
+
+	if (!nap) {
+		cpu_relax();
+		return;
+	}
+	ring_sleep(&w->ring);
+	if (!worker_called(w)) {
+		worker_sleep(w, &fd, 1, nap);
+		eventfd_read(w->wake_fd, &woken);
+	}
+	ring_awake(&w->ring);
+}
+
+/*
+ * ---- the loop ----------------------------------------------------------------------
+ */
+/* True: go on. */
+static bool worker_turn(struct worker *w)
+{
+	uint64_t now = worker_clock_ns(), end = crew_end_ns(w->crew);
 	bool busy;
 
 	tbl_store(&w->self->turn_ns, now);
 	stats_add(&w->sweeper.stats, CRIER_WORKER_turns, 1);
-	busy = take && worker_rx(w, now);
+	worker_look(w);
+	busy = worker_take(w);
 	busy |= worker_sweep(w, now);
 	quiescent_turn(&w->quiescent);
 	busy |= worker_flush(w);
 	if (now >= w->cold_ns)
 		worker_cold(w, now);
+	if (end && (now >= end || (!busy && sweeper_due_ns(&w->sweeper) == UINT64_MAX)))
+		return false;
 	if (busy)
 		w->busy_ns = now;
-	else
+	else if (!end)
 		worker_idle(w, now);
-}
-
-/* Packets in the sockets are still taken, new ones go elsewhere or are counted in XDP. */
-static void worker_drain(struct worker *w)
-{
-	uint64_t until = clock_ns() + WORKER_DRAIN_NS;
-
-	for (uint32_t i = 0; i < w->n_ports; i++)
-		if (w->ports[i].dev)
-			w->ports[i].dev->ops->publish(w->ports[i].dev, w->xsks_fd, 0);
-	while (worker_rx(w, clock_ns()))
-		;
-	while ((sweeper_due_ns(&w->sweeper) != UINT64_MAX || worker_flush(w)) && clock_ns() < until)
-		worker_turn(w, false);
+	return true;
 }
 
 void worker_run(struct worker *w)
 {
-	w->busy_ns = clock_ns();
-	while (!*w->stop && !w->retired)
-		worker_turn(w, true);
-	worker_drain(w);
+	w->busy_ns = worker_clock_ns();
+	while (worker_turn(w))
+		;
 }
 
+/*
+ * ---- birth and death -----------------------------------------------------------------
+ */
 static void self_fill(struct worker *w)
 {
-	w->self->ports = w->n_ports;
+	w->self->ports = w->crew->n_devices;
 	w->self->cpu = (uint32_t)sched_getcpu();
-	w->self->shard = 0;
-	w->self->started_ns = clock_ns();
+	w->self->shard = w->index;
+	w->self->stride = w->crew->n;
+	w->self->started_ns = worker_clock_ns();
 	tbl_store(&w->self->turn_ns, w->self->started_ns);
 	tbl_store(&w->self->pid, (uint32_t)getpid());
 }
 
-int worker_open(struct worker *w, struct tables *t, uint32_t slot, char err[PORT_ERR_LEN])
+static int worker_init(struct worker *w, struct crew *crew, uint32_t index)
 {
-	const struct sweep_io io = {worker_lend, worker_commit, clock_ns, w};
+	const struct sweep_io io = {worker_lend, worker_commit, worker_clock_ns, w};
 	int rc;
 
-	w->t = t;
-	w->self = &t->workers[slot];
-	w->xsks_fd = tables_map_fd(t, "xsks");
-	if (w->xsks_fd < 0) {
-		snprintf(err, PORT_ERR_LEN, "no map \"xsks\" beside the tables: restart crierd");
-		return w->xsks_fd;
-	}
+	w->crew = crew;
+	w->index = index;
+	w->self = &crew->t->workers[crew->slot[index]];
+	w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (w->wake_fd < 0)
+		return -errno;
+	rc = sweeper_init(&w->sweeper, crew->t, crew->slot[index], &io);
+	if (!rc && index)
+		rc = ring_init(&w->ring);
+	if (rc)
+		return rc;
+	w->sweeper.first = index;
+	w->sweeper.stride = crew->n;
 	quiescent_init(&w->quiescent, &w->self->quiescent);
-	rc = sweeper_init(&w->sweeper, t, slot, &io);
-	if (rc) {
-		snprintf(err, PORT_ERR_LEN, "no memory for jobs");
-		return rc;
-	}
 	quiescent_online(&w->quiescent);
-	for (uint32_t i = 0; !rc && i < w->n_ports; i++)
-		rc = port_open(w, i, err);
-	if (rc) {
-		worker_close(w);
-		return rc;
-	}
 	self_fill(w);
 	return 0;
 }
 
-void worker_close(struct worker *w)
+struct worker *worker_new(struct crew *crew, uint32_t index, int *rc, char err[PORT_ERR_LEN])
 {
-	for (uint32_t i = 0; i < w->n_ports; i++)
-		port_close(w, i);
-	sweeper_free(&w->sweeper);
+	struct worker *w = aligned_alloc(WORKER_PLACE, (sizeof(*w) + WORKER_PLACE - 1) /
+							       WORKER_PLACE * WORKER_PLACE);
+
+	*rc = -ENOMEM;
+	if (w) {
+		memset(w, 0, sizeof(*w));
+		*rc = worker_init(w, crew, index);
+	}
+	if (!*rc)
+		return w;
+	snprintf(err, PORT_ERR_LEN, "worker %u can't start: %s", index, strerror(-*rc));
+	if (w)
+		worker_free(w);
+	return NULL;
+}
+
+void worker_end(struct worker *w)
+{
+	for (uint32_t i = 0; i < w->crew->n_devices; i++)
+		port_turn(w, i, 0);
 	tbl_store(&w->self->pid, 0);
 	quiescent_offline(&w->quiescent);
+}
+
+void worker_free(struct worker *w)
+{
+	if (w->wake_fd >= 0)
+		close(w->wake_fd);
+	ring_free(&w->ring);
+	sweeper_free(&w->sweeper);
+	free(w);
 }

@@ -493,7 +493,7 @@ _Static_assert((int)CRIER_WORKER_N <= 64, "worker counters fit their slot");
  */
 struct crier_room_counters {
 	__u64 generation;
-	__u64 pkts;  /* packets that began a sweep */
+	__u64 pkts;  /* packets that began a sweep; the leader's alone, as the next */
 	__u64 bytes; /* of their payloads */
 	__u64 due;   /* members that the sweeps met */
 	__u64 copies;

@@ -124,12 +124,14 @@ static void print_workers(const json_t *workers)
 		return;
 	}
 	puts("workers:");
-	t = text_new(">WORKER|>PID|>CPU|>SHARD|STATE|>LAST TURN");
+	t = text_new(">WORKER|>PID|>CPU|>PART|STATE|>LAST TURN");
 	json_array_foreach (workers, i, w) {
 		text_put(t, "%" PRId64, field_int(w, "slot"));
 		text_put(t, "%" PRId64, field_int(w, "pid"));
 		text_put(t, "%" PRId64, field_int(w, "cpu"));
-		text_put(t, "%" PRId64, field_int(w, "shard"));
+		/* of each room, if its parts are counted from 1 */
+		text_put(t, "%" PRId64 "/%" PRId64, field_int(w, "shard") + 1,
+			 field_int(w, "stride"));
 		text_put(t, "%s",
 			 !field_int(w, "alive")	  ? "DEAD"
 			 : field_int(w, "online") ? "busy"

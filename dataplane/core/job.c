@@ -128,26 +128,28 @@ static struct packet *packet_append(struct jobs *jobs, struct job *job)
 	return p;
 }
 
-enum jobs_verdict jobs_push(struct jobs *jobs, uint32_t room, uint32_t generation,
-			    uint32_t queue_pkts, struct packet **out, uint32_t *gone,
-			    uint32_t *waited)
+void jobs_succeed(struct jobs *jobs, uint32_t room, uint32_t generation, uint32_t *gone,
+		  uint32_t *waited)
 {
 	struct job *job = jobs->by_room[room];
 
 	*gone = *waited = 0;
-	if (job && job->generation != generation) {
-		*gone = job->begun;
-		*waited = jobs_drop(jobs, job) - *gone;
-		job->generation = generation;
-	}
-	if (job && job->packets - job->begun >= queue_pkts)
-		return JOBS_OVERLOAD;
+	if (!job || job->generation == generation)
+		return;
+	*gone = job->begun;
+	*waited = jobs_drop(jobs, job) - *gone;
+	job->generation = generation;
+}
+
+struct packet *jobs_push(struct jobs *jobs, uint32_t room, uint32_t generation)
+{
+	struct job *job = jobs->by_room[room];
+
 	if (!jobs->free_packets)
-		return JOBS_FULL;
+		return NULL;
 	if (!job)
 		job = job_open(jobs, room, generation);
-	*out = packet_append(jobs, job);
-	return JOBS_QUEUED;
+	return packet_append(jobs, job);
 }
 
 bool jobs_packet_done(struct jobs *jobs, struct job *job)

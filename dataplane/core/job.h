@@ -4,8 +4,7 @@
  *
  * Rooms take turns of a quantum each (deficit round robin, Shreedhar and Varghese,
  * 1995), so that a huge room delays a small one by a quantum and no more.  A room's
- * packets are swept in the order they came.  A room that can't keep up drops its own
- * newest packets whole, for all its members alike.
+ * packets are swept in the order they came.  How many may wait is intake's to say.
  *
  * All memory is taken at the start.  Used by one thread.
  */
@@ -19,8 +18,18 @@ struct packet {
 	struct packet *next;
 	struct rewrite_packet rewrite;
 	uint64_t received_ns;
+	uint64_t interval_ns; /* that the room's packets come in, 0: not known */
 	uint8_t payload[FRAME_PAYLOAD_MAX];
 };
+
+/* All but its place in a queue. */
+static inline void packet_copy(struct packet *to, const struct packet *from)
+{
+	to->rewrite = from->rewrite;
+	to->received_ns = from->received_ns;
+	to->interval_ns = from->interval_ns;
+	memcpy(to->payload, from->payload, from->rewrite.payload_len);
+}
 
 struct job {
 	uint32_t room, generation;
@@ -32,15 +41,9 @@ struct job {
 	int64_t deficit;   /* members it may still meet in this turn */
 	uint64_t due_ns;   /* no turn before this: paced */
 	uint64_t begun_ns; /* when head's sweep began */
-	uint64_t members;  /* head's audience then */
+	uint64_t members;  /* head's audience then, in this worker's shards */
 	uint64_t met;	   /* members that head's sweep has met */
 	struct job *next;  /* in turn, a ring; or in the free list */
-};
-
-enum jobs_verdict {
-	JOBS_QUEUED,
-	JOBS_OVERLOAD, /* the room has queue_pkts waiting */
-	JOBS_FULL,     /* no packet buffer is free */
 };
 
 struct jobs;
@@ -50,14 +53,18 @@ struct jobs *jobs_new(uint32_t max_rooms, uint32_t packets);
 void jobs_free(struct jobs *jobs);
 
 /*
- * JOBS_QUEUED: *out stands in the room's queue and is the caller's to fill before
- * anything else is called.  If the room's number was another room's until now, that
- * one's packets are dropped: *gone gets how many sweeps this cut short (0 or 1),
- * *waited how many packets had yet to begin theirs.
+ * If the room's number was another room's until now, that one's packets are dropped:
+ * *gone gets how many sweeps this cut short (0 or 1), *waited how many packets had yet
+ * to begin theirs.
  */
-enum jobs_verdict jobs_push(struct jobs *jobs, uint32_t room, uint32_t generation,
-			    uint32_t queue_pkts, struct packet **out, uint32_t *gone,
-			    uint32_t *waited);
+void jobs_succeed(struct jobs *jobs, uint32_t room, uint32_t generation, uint32_t *gone,
+		  uint32_t *waited);
+
+/*
+ * A packet at the end of the room's queue, the caller's to fill before anything else is
+ * called; NULL: no buffer is free.  After jobs_succeed().
+ */
+struct packet *jobs_push(struct jobs *jobs, uint32_t room, uint32_t generation);
 
 /*
  * Whose turn it is: a room not paced beyond now_ns, its deficit raised by quantum; or

@@ -1,27 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "sweep.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
-#include "xdp/steer.h"
-
-#define SWEEP_PACKETS 2048
-
 /* Places that may be looked at for the price of a copy. */
 #define SWEEP_LOOKS 64
-
-/*
- * A room may have more than queue_pkts waiting if it can send them all within this
- * time: then they are a clump, or the worker was kept from its core, and dropping
- * would make a hole where a little delay will do.
- */
-#define SWEEP_CATCH_UP_NS 40000000ULL
-#define SWEEP_CATCH_UP_PKTS 64
-
-/* Frame intervals believed by pacing: silence and clumps are neither. */
-#define PACE_LEAST_NS 1000000ULL
-#define PACE_MOST_NS 200000000ULL
 
 static void sweep_lend(void *lender, uint32_t out, uint32_t n, struct out *o)
 {
@@ -38,13 +23,14 @@ int sweeper_init(struct sweeper *s, const struct tables *t, uint32_t worker,
 	memset(s, 0, sizeof(*s));
 	s->t = t;
 	s->io = *io;
+	s->stride = 1;
 	s->jobs = jobs_new(t->config->max_rooms, SWEEP_PACKETS);
-	s->pace = calloc(t->config->max_rooms, sizeof(*s->pace));
-	if (!s->jobs || !s->pace) {
+	s->progress.begun = calloc(t->config->max_rooms, sizeof(*s->progress.begun));
+	if (!s->jobs || !s->progress.begun) {
 		sweeper_free(s);
 		return -ENOMEM;
 	}
-	s->copy_ns = 1000;
+	s->progress.copy_ns = 1000;
 	stats_init(&s->stats, t, worker);
 	capture_init(&s->capture, t, worker);
 	copier_init(&s->copier, t, sweep_lend, s);
@@ -54,9 +40,9 @@ int sweeper_init(struct sweeper *s, const struct tables *t, uint32_t worker,
 void sweeper_free(struct sweeper *s)
 {
 	jobs_free(s->jobs);
-	free(s->pace);
+	free(s->progress.begun);
 	s->jobs = NULL;
-	s->pace = NULL;
+	s->progress.begun = NULL;
 }
 
 void sweeper_add_out(struct sweeper *s, uint32_t number, uint32_t out, uint32_t ifindex)
@@ -77,111 +63,74 @@ void sweeper_del_out(struct sweeper *s, uint32_t number)
 /*
  * ---- packets in ------------------------------------------------------------------
  */
-static void pace_note(struct sweep_pace *pace, uint64_t now_ns)
+static bool is_leader(const struct sweeper *s)
 {
-	uint64_t gap = pace->last_ns ? now_ns - pace->last_ns : 0;
-
-	pace->last_ns = now_ns;
-	if (gap < PACE_LEAST_NS || gap > PACE_MOST_NS)
-		return;
-	pace->interval_ns = pace->interval_ns ? (7 * pace->interval_ns + gap) / 8 : gap;
+	return s->first == 0;
 }
 
-static void packet_fill(struct sweeper *s, struct packet *p, const void *payload, uint32_t len,
-			uint64_t now_ns)
+/* Of a room's packets so many wait no longer; so many are held no longer. */
+static void progress_note(struct sweeper *s, uint32_t room, uint32_t begun, uint32_t freed)
 {
-	const struct tables *t = s->t;
-
-	p->received_ns = now_ns;
-	p->rewrite = (struct rewrite_packet){
-		.payload_len = len,
-		.payload_sum = sum_fold(sum_bytes(payload, len)),
-		.src_port = t->config->media_port,
-		.id = ++s->ip_id,
-		.dscp = (uint8_t)setting(t, CRIER_SET_dscp),
-		.ttl = (uint8_t)setting(t, CRIER_SET_ttl),
-		.df = (uint8_t)setting(t, CRIER_SET_df),
-	};
-	memcpy(p->payload, payload, len);
+	tbl_count(&s->progress.begun[room], begun);
+	tbl_count(&s->progress.freed, freed);
 }
 
-static bool deadman(const struct sweeper *s, uint64_t now_ns)
+/* Packets of a room that is gone: one whose sweep is cut short, others that waited. */
+static void count_gone(struct sweeper *s, uint32_t room, uint32_t begun, uint32_t waited)
 {
-	return steer_dead(tbl_load(&s->t->config->heartbeat_ns),
-			  setting(s->t, CRIER_SET_dead_man_s), now_ns);
+	stats_add(&s->stats, CRIER_WORKER_jobs_gone, begun);
+	if (is_leader(s))
+		stats_add(&s->stats, CRIER_WORKER_rx_refused, waited);
+	progress_note(s, room, waited, begun + waited);
 }
 
-/*
- * How many packets of a room with so many members may wait.  Where many rooms can't keep
- * up, they leave buffers for those that can.
- */
-static uint32_t queue_limit(const struct sweeper *s, uint64_t members)
+void sweeper_succeed(struct sweeper *s, uint32_t room, uint32_t generation)
 {
-	uint32_t spare = jobs_spare(s->jobs);
-	uint64_t limit = spare < SWEEP_PACKETS / 4 ? 1 : setting(s->t, CRIER_SET_queue_pkts);
-	uint64_t catch_up = SWEEP_CATCH_UP_NS / (members * s->copy_ns + 1);
-
-	if (spare < SWEEP_PACKETS / 2)
-		return (uint32_t)limit;
-	if (catch_up > SWEEP_CATCH_UP_PKTS)
-		catch_up = SWEEP_CATCH_UP_PKTS;
-	return (uint32_t)(catch_up > limit ? catch_up : limit);
-}
-
-void sweeper_push(struct sweeper *s, uint32_t room, uint32_t generation, const void *payload,
-		  uint32_t len, uint64_t now_ns)
-{
-	struct stats *stats = &s->stats;
-	struct crier_room_counters *c = stats_room(stats, room, generation);
-	uint64_t members = stats_members(s->t, room);
 	uint32_t gone, waited;
-	struct packet *p;
 
-	if (deadman(s, now_ns)) {
-		stats_add(stats, CRIER_WORKER_stopped_pkts, 1);
-		stats_add(stats, CRIER_WORKER_stopped_copies, members);
-		tbl_count(&c->stopped_copies, members);
-		return;
-	}
-	if (len > FRAME_PAYLOAD_MAX) {
-		stats_add(stats, CRIER_WORKER_oversize_pkts, 1);
-		stats_add(stats, CRIER_WORKER_oversize_copies, members);
-		return;
-	}
-	pace_note(&s->pace[room], now_ns);
-	switch (jobs_push(s->jobs, room, generation, queue_limit(s, members), &p, &gone, &waited)) {
-	case JOBS_QUEUED:
-		packet_fill(s, p, payload, len, now_ns);
-		break;
-	case JOBS_OVERLOAD:
-		stats_add(stats, CRIER_WORKER_overload_pkts, 1);
-		stats_add(stats, CRIER_WORKER_overload_copies, members);
-		tbl_count(&c->overload_pkts, 1);
-		tbl_count(&c->overload_copies, members);
-		break;
-	case JOBS_FULL:
-		stats_add(stats, CRIER_WORKER_no_job_pkts, 1);
-		stats_add(stats, CRIER_WORKER_no_job_copies, members);
-		break;
-	}
-	stats_add(stats, CRIER_WORKER_jobs_gone, gone);
-	stats_add(stats, CRIER_WORKER_rx_refused, waited);
+	jobs_succeed(s->jobs, room, generation, &gone, &waited);
+	if (gone || waited)
+		count_gone(s, room, gone, waited);
+}
+
+struct packet *sweeper_slot(struct sweeper *s, uint32_t room, uint32_t generation)
+{
+	struct packet *p = jobs_push(s->jobs, room, generation);
+
+	assert(p);
+	return p;
 }
 
 /*
  * ---- sweeps ------------------------------------------------------------------------
  */
+/* Members of its shards; a packet goes to all that are there when it gets to them. */
+static uint64_t members_own(const struct sweeper *s, uint32_t room)
+{
+	const struct crier_shard *shard = room_shard(s->t, room, 0);
+	uint64_t n = 0;
+
+	if (s->stride == 1)
+		return stats_members(s->t, room);
+	for (uint32_t i = s->first; i < s->t->config->shards; i += s->stride)
+		n += (uint64_t)tbl_load(&shard[i].members4) + tbl_load(&shard[i].members6);
+	return n;
+}
+
 static void sweep_begin(struct sweeper *s, struct job *job, uint64_t now_ns)
 {
 	struct crier_room_counters *c = stats_room(&s->stats, job->room, job->generation);
 
 	job->begun = true;
 	job->begun_ns = now_ns;
-	job->shard = 0;
+	job->shard = s->first;
 	job->met = 0;
-	job->members = stats_members(s->t, job->room);
-	walk_start(&job->walk, s->t, job->room, job->generation, 0);
+	job->members = members_own(s, job->room);
+	walk_start(&job->walk, s->t, job->room, job->generation, job->shard);
+	progress_note(s, job->room, 1, 0);
 	stats_add(&s->stats, CRIER_WORKER_jobs, 1);
+	if (!is_leader(s))
+		return;
 	tbl_count(&c->pkts, 1);
 	tbl_count(&c->bytes, job->head->rewrite.payload_len);
 }
@@ -192,6 +141,7 @@ static void sweep_end(struct sweeper *s, struct job *job)
 	uint64_t took = s->io.now_ns() - job->begun_ns;
 
 	stats_add(&s->stats, CRIER_WORKER_jobs_done, 1);
+	progress_note(s, job->room, 0, 1);
 	tbl_store(&c->sweep_ns, took);
 	if (took > c->sweep_max_ns)
 		tbl_store(&c->sweep_max_ns, took);
@@ -204,8 +154,16 @@ static void sweep_gone(struct sweeper *s, struct job *job)
 	uint32_t begun = job->begun;
 	uint32_t packets = jobs_drop(s->jobs, job);
 
-	stats_add(&s->stats, CRIER_WORKER_jobs_gone, begun);
-	stats_add(&s->stats, CRIER_WORKER_rx_refused, packets - begun);
+	count_gone(s, job->room, begun, packets - begun);
+}
+
+/* The next of its shards that has pages; false: there is none. */
+static bool shard_next(const struct sweeper *s, struct job *job)
+{
+	do
+		job->shard += s->stride;
+	while (job->shard < s->t->config->shards && !walk_any(s->t, job->room, job->shard));
+	return job->shard < s->t->config->shards;
 }
 
 /*
@@ -216,10 +174,9 @@ static bool sweep_members(struct sweeper *s, struct job *job, uint32_t n)
 {
 	uint32_t looked;
 
-	/* the packet came to this worker alone, so it serves each shard */
 	while (!walk_some(&job->walk, &s->burst, n) && job->walk.state != WALK_MORE) {
 		job->deficit -= s->burst.looked / SWEEP_LOOKS;
-		if (job->walk.state == WALK_GONE || ++job->shard >= s->t->config->shards)
+		if (job->walk.state == WALK_GONE || !shard_next(s, job))
 			return false;
 		walk_start(&job->walk, s->t, job->room, job->generation, job->shard);
 	}
@@ -301,12 +258,12 @@ static bool sweep_run(struct sweeper *s, struct job *job, uint64_t now_ns)
 static void pace_set(struct sweeper *s, struct job *job)
 {
 	uint64_t pct = setting(s->t, CRIER_SET_pace_pct);
-	uint64_t spread_ns = s->pace[job->room].interval_ns * pct / 100;
 
 	if (!pct || !job->begun || job->packets > 1 || job->met >= job->members)
 		job->due_ns = 0;
 	else
-		job->due_ns = job->begun_ns + spread_ns * job->met / job->members;
+		job->due_ns = job->begun_ns +
+			      job->head->interval_ns * pct / 100 * job->met / job->members;
 }
 
 static void rate_set(struct sweeper *s, uint64_t met, uint64_t now_ns)
@@ -325,15 +282,12 @@ static void rate_set(struct sweeper *s, uint64_t met, uint64_t now_ns)
  */
 static void cost_note(struct sweeper *s, uint64_t met, uint64_t took_ns)
 {
-	uint64_t cost;
+	uint64_t cost, was = s->progress.copy_ns;
 
 	if (met < 32)
 		return;
 	cost = took_ns / met;
-	if (cost <= s->copy_ns)
-		s->copy_ns = cost;
-	else
-		s->copy_ns += (cost - s->copy_ns) / 16;
+	tbl_store(&s->progress.copy_ns, cost <= was ? cost : was + (cost - was) / 16);
 }
 
 bool sweeper_turn(struct sweeper *s, uint64_t now_ns)

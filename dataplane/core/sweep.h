@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The engine of a worker: packets pushed in, sweeps run a quantum at a time, frames out
- * through whoever lends them.  Knows no port and no socket; tests, benches and the
- * worker drive the same lines.
+ * The engine of a worker: packets in, sweeps run a quantum at a time over its shards,
+ * frames out through whoever lends them.  Knows no port and no socket; tests, benches
+ * and workers drive the same lines.  Packets come from intake, or through a ring from
+ * another thread's.
  *
  * Used by one thread, online (quiescent.h) in every call; between calls it holds
  * nothing of the tables but numbers.
@@ -31,31 +32,40 @@ struct sweep_io {
 	void *arg;
 };
 
-/* When a room's packets come, for pacing. */
-struct sweep_pace {
-	uint64_t last_ns;
-	uint64_t interval_ns; /* smoothed */
-};
+#define SWEEP_PACKETS 2048 /* that a worker may hold, of all rooms together */
+
+/*
+ * What a worker tells the leader of the packets it was given.  One writer, the worker;
+ * loaded and stored relaxed, for these are numbers to judge by: what is handed over
+ * between threads is the ring's.
+ */
+struct progress {
+	uint32_t *begun;  /* by room: that no longer wait, swept or not */
+	uint64_t freed;	  /* that it holds no more */
+	uint64_t copy_ns; /* what a copy costs, nearly at best; see cost_note() */
+} __attribute__((aligned(64)));
 
 struct sweeper {
+	struct progress progress;
 	const struct tables *t;
+	uint32_t first, stride; /* it serves shards first, first + stride, ... */
 	struct sweep_io io;
 	struct jobs *jobs;
 	struct stats stats;
 	struct capture capture;
 	struct copier copier;
 	uint32_t out_ifindex[COPY_OUTS];
-	struct sweep_pace *pace; /* by room */
-	uint64_t met;		 /* members, by all sweeps */
-	uint16_t ip_id;
-	uint64_t copy_ns;	  /* what a copy costs, nearly at best; see cost_note() */
+	uint64_t met;		  /* members, by all sweeps */
 	uint64_t free_ns;	  /* under rate_cap_pps: when copies may go on */
 	bool stuck[COPY_OUTS];	  /* a port that was waited for in vain */
 	uint64_t lost[COPY_OUTS]; /* dropped by a port's device, not yet counted */
 	struct walk_burst burst;
 };
 
-/* 0 or -ENOMEM. */
+/*
+ * For the counters of slot `worker`; it serves all shards until `first` and `stride` are
+ * set.  The sweeper of shard 0 is the leader's: it counts packets, for all.  0 or -ENOMEM.
+ */
 int sweeper_init(struct sweeper *s, const struct tables *t, uint32_t worker,
 		 const struct sweep_io *io);
 void sweeper_free(struct sweeper *s);
@@ -65,12 +75,14 @@ void sweeper_add_out(struct sweeper *s, uint32_t number, uint32_t out, uint32_t 
 /* No longer: they are counted link_down. */
 void sweeper_del_out(struct sweeper *s, uint32_t number);
 
+/* Packets that still are an earlier room's of this number are dropped. */
+void sweeper_succeed(struct sweeper *s, uint32_t room, uint32_t generation);
+
 /*
- * A packet for a room, which the caller has steered: its UDP payload is copied.  All
- * that can befall it is counted here.
+ * A packet in the room's queue, to be filled before anything else is called; after
+ * sweeper_succeed().  The caller knows that fewer than SWEEP_PACKETS are held.
  */
-void sweeper_push(struct sweeper *s, uint32_t room, uint32_t generation, const void *payload,
-		  uint32_t len, uint64_t now_ns);
+struct packet *sweeper_slot(struct sweeper *s, uint32_t room, uint32_t generation);
 
 /* One quantum of the room whose turn it is.  False: no room may go on at now_ns. */
 bool sweeper_turn(struct sweeper *s, uint64_t now_ns);

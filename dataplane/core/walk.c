@@ -26,6 +26,13 @@ void walk_start(struct walk *w, const struct tables *t, uint32_t room, uint32_t 
 	};
 }
 
+bool walk_any(const struct tables *t, uint32_t room, uint32_t shard)
+{
+	const struct crier_shard *s = room_shard(t, room, shard);
+
+	return load_ordered(&s->head4) || load_ordered(&s->head6);
+}
+
 static bool page_is_ours(const struct walk *w, uint32_t page)
 {
 	uint64_t want = owner_word(w->room, w->generation, w->shard, w->family6);

@@ -49,6 +49,9 @@ struct walk {
 void walk_start(struct walk *w, const struct tables *t, uint32_t room, uint32_t generation,
 		uint32_t shard);
 
+/* Has the shard any page?  A walk over one that has none meets nobody. */
+bool walk_any(const struct tables *t, uint32_t room, uint32_t shard);
+
 /*
  * The next members, at most n (1 .. WALK_BURST_MAX), of one family.  Returns how many
  * and leaves them in b; 0 when the walk is over, w->state then tells why.

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "dataplane/core/sweep.h"
+#include "dataplane/core/intake.h"
 #include "dataplane/io/port_mem.h"
 #include "tests/unit/fixture.h"
 
@@ -28,6 +28,7 @@ struct bench {
 	unsigned live; /* of 100 slots */
 	struct tables t;
 	struct sweeper sweeper;
+	struct intake intake;
 	uint32_t members;
 	double write[ROUNDS], store[ROUNDS];
 };
@@ -93,7 +94,7 @@ static double slice_write(struct bench *b)
 	uint64_t start = clock_ns(), copies;
 
 	do {
-		sweeper_push(&b->sweeper, 1, 1, payload, sizeof(payload), start);
+		intake_push(&b->intake, 1, 1, payload, sizeof(payload), start);
 		while (sweeper_turn(&b->sweeper, start))
 			;
 		copies = b->sweeper.stats.c[CRIER_WORKER_copies] - before;
@@ -110,7 +111,7 @@ static void bench_setup(struct bench *b)
 	fixture_room(&f, 1, 1);
 	fixture_fill4(&f, 1, 0, b->slots, b->live, 1);
 	b->members = b->t.rooms[1].members4;
-	if (sweeper_init(&b->sweeper, &b->t, 0, &io))
+	if (sweeper_init(&b->sweeper, &b->t, 0, &io) || intake_init(&b->intake, &b->sweeper))
 		abort();
 	sweeper_add_out(&b->sweeper, 1, 0, 1);
 }

@@ -304,6 +304,7 @@ def _(h):
                     "pid": 43,
                     "cpu": 1,
                     "shard": 0,
+                    "stride": 1,
                     "online": True,
                     "alive": True,
                     "turn_age_ms": 2,

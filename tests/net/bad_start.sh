@@ -127,6 +127,10 @@ refused 'nosuch' p --port xdp:nosuch
 refused 'x0' p --port xdp:x0
 refused 'queue' p --port xdp:e0,queue=77
 refused 'cpu' p --port xdp:e0 --cpu 4096
+refused 'CPU 0 is named twice' p --port xdp:e0 --cpu 0,0
+refused 'as in 2,4-7' p --port xdp:e0 --cpu 0,
+refused 'from the lower' p --port xdp:e0 --cpu 3-1
+refused 'more than 64' p --port xdp:e0 --cpu 0-100
 refused 'crierd' p --port xdp:e0 --pin-dir /sys/fs/bpf/nothing
 refused 'bpf\|root\|CAP_\|permission\|permitted' timeout --foreground 60 setpriv --reuid=65534 --clear-groups \
 	--bounding-set=-all --inh-caps=-all "$CRIER_DP" --port xdp:e0

@@ -38,7 +38,7 @@ for signal in TERM KILL; do
 	want "partly lost packets (each goes to all or to none, SIGTERM)" 0 \
 		"$([ $signal = KILL ] && echo 0 || echo $(($(judged lost) % 500)))"
 	want_least "copies after the restart" 500 "$(($(room_stat talk copies) - hear_from))"
-	want "live workers" 1 "$(api GET /v1/status | jq '[.workers[] | select(.alive)] | length')"
+	want "live workers" "${DP_WORKERS:-1}" "$(api GET /v1/status | jq '[.workers[] | select(.alive)] | length')"
 	rm -f "$T/judge.json" "$T/p1.pub" "$STAMPS"
 done
 judge_start --room talk --listeners "$T/list" --log "$T/p1.pub"

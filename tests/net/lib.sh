@@ -49,6 +49,9 @@ SOCKET=$RUN_DIR/crier.sock
 
 CPUS=$(nproc)
 DP_CPU=$((CPUS - 1)) # crier-dp's own; all else keeps off it where there is another
+# Any test also runs with DP_WORKERS=N: on the last N CPUs, the leader on the last.
+[ "${DP_WORKERS:-1}" -le "$CPUS" ] || skip "needs $DP_WORKERS CPUs"
+DP_CPUS=$(seq -s, "$DP_CPU" -1 $((CPUS - ${DP_WORKERS:-1})))
 REST_CPUS=0-$((CPUS > 1 ? CPUS - 2 : 0))
 
 declare -A pids=() # of what start() started
@@ -299,7 +302,7 @@ dp_start()
 	done
 	mv -f "$T/dp.log" "$T/dp-before.log" 2>/dev/null
 	: >"$T/dp.log"
-	nsenter --net=/run/netns/edge "$CRIER_DP" "${options[@]}" --cpu "$DP_CPU" "$@" \
+	nsenter --net=/run/netns/edge "$CRIER_DP" "${options[@]}" --cpu "$DP_CPUS" "$@" \
 		>>"$T/dp.log" 2>&1 </dev/null &
 	pids[dp]=$!
 	wait_log dp 'crier-dp: ready'

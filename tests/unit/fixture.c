@@ -118,9 +118,12 @@ static void count_add(struct fixture *f, uint32_t page, bool family6, int n)
 {
 	uint64_t owner = f->t->pages[page].owner;
 	struct crier_room *r = &f->t->rooms[owner_room(owner)];
+	struct crier_shard *s = room_shard(f->t, owner_room(owner), owner_shard(owner));
 	__u32 *count = family6 ? &r->members6 : &r->members4;
+	__u32 *part = family6 ? &s->members6 : &s->members4;
 
 	tbl_store(count, *count + (uint32_t)n);
+	tbl_store(part, *part + (uint32_t)n);
 	tbl_store(&f->t->pages[page].count, f->t->pages[page].count + (uint32_t)n);
 }
 

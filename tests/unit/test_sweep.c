@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dataplane/core/sweep.h"
+#include "dataplane/core/intake.h"
 #include "dataplane/io/port_mem.h"
 #include "fixture.h"
 
@@ -32,6 +32,7 @@ struct state {
 	struct tables t;
 	struct fixture f;
 	struct sweeper s;
+	struct intake in;
 	struct port *port[PORTS];
 	struct {
 		struct state *s;
@@ -97,6 +98,7 @@ static int setup(void **state)
 	fixture_via(&s->f, 3, 1, mac, "2001:db8::1", 1500);
 	fixture_room(&s->f, 1, 1);
 	assert_int_equal(sweeper_init(&s->s, &s->t, 0, &io), 0);
+	assert_int_equal(intake_init(&s->in, &s->s), 0);
 	for (uint32_t i = 0; i < PORTS; i++) {
 		s->sink[i].s = s;
 		s->sink[i].n = i;
@@ -115,6 +117,7 @@ static int teardown(void **state)
 
 	for (uint32_t i = 0; i < PORTS; i++)
 		port_mem_close(s->port[i]);
+	intake_free(&s->in);
 	sweeper_free(&s->s);
 	tables_close(&s->t);
 	free(s);
@@ -127,7 +130,7 @@ static void push(struct state *s, uint32_t room, uint32_t generation, uint32_t m
 
 	memcpy(payload, &mark, sizeof(mark));
 	s->now += 20000000;
-	sweeper_push(&s->s, room, generation, payload, len, s->now);
+	intake_push(&s->in, room, generation, payload, len, s->now);
 }
 
 static void run(struct state *s)
@@ -274,7 +277,7 @@ static void test_overload(void **state)
 	const struct crier_room_counters *r = room_counters(&s->t, 0, 1);
 
 	fixture_fill4(&s->f, 1, 0, 100, 100, 1);
-	s->s.copy_ns = 1000000; /* a sweep takes 100 ms: there is no catching up */
+	s->s.progress.copy_ns = 1000000; /* a sweep takes 100 ms: there is no catching up */
 	for (uint32_t i = 0; i < 5; i++)
 		push(s, 1, 1, i, 100);
 	run(s);
@@ -294,17 +297,17 @@ static void test_catch_up(void **state)
 	const struct crier_room_counters *r = room_counters(&s->t, 0, 1);
 
 	fixture_fill4(&s->f, 1, 0, 100, 100, 1);
-	s->s.copy_ns = 20000; /* 2 ms a sweep, 40 ms for 20 */
+	s->s.progress.copy_ns = 20000; /* 2 ms a sweep, 40 ms for 20 */
 	for (uint32_t i = 0; i < 25; i++)
 		push(s, 1, 1, i, 100);
 	assert_int_equal(r->overload_pkts, 25 - 19); /* 19.99 */
 	run(s);
-	s->s.copy_ns = 1;
+	s->s.progress.copy_ns = 1;
 	for (uint32_t i = 0; i < 100; i++)
 		push(s, 1, 1, i, 100);
 	assert_int_equal(r->overload_pkts, 6 + 100 - 64);
 	run(s);
-	assert_true(s->s.copy_ns < 20000);
+	assert_true(s->s.progress.copy_ns < 20000);
 }
 
 /* Rooms beyond counting that can't keep up take no buffer from one that can. */
@@ -550,7 +553,7 @@ static void test_pace(void **state)
 		run(s);
 	}
 	reconcile(s, 1);
-	assert_true(s->s.pace[1].interval_ns == 20000000);
+	assert_true(s->in.pace[1].interval_ns == 20000000);
 }
 
 static void test_capture(void **state)
