@@ -22,7 +22,7 @@
 
 #include <rte_ethdev.h>
 
-#include "dataplane/core/sweep.h"
+#include "dataplane/core/intake.h"
 #include "dataplane/io/dpdk_eal.h"
 #include "dataplane/io/port_dpdk.h"
 #include "tests/unit/fixture.h"
@@ -39,6 +39,7 @@ struct bench {
 	uint32_t members, frame_len;
 	struct tables t;
 	struct sweeper sweeper;
+	struct intake intake;
 	double write[ROUNDS_MOST], store[ROUNDS_MOST];
 	uint64_t polls, idle; /* the sink's, while this case wrote */
 };
@@ -195,7 +196,7 @@ static double slice_write(struct bench *b)
 	writing = true;
 	want_len = b->frame_len;
 	do {
-		sweeper_push(&b->sweeper, 1, 1, payload, b->frame_len - HEADERS, start);
+		intake_push(&b->intake, 1, 1, payload, b->frame_len - HEADERS, start);
 		while (sweeper_turn(&b->sweeper, start))
 			;
 		copies = b->sweeper.stats.c[CRIER_WORKER_copies] - before;
@@ -224,7 +225,7 @@ static void bench_setup(struct bench *b)
 	fixture_room(&f, 1, 1);
 	fixture_fill4(&f, 1, 0, b->members, 100, 1);
 	b->t.config->heartbeat_ns = 0;
-	if (sweeper_init(&b->sweeper, &b->t, 0, &io))
+	if (sweeper_init(&b->sweeper, &b->t, 0, &io) || intake_init(&b->intake, &b->sweeper))
 		abort();
 	sweeper_add_out(&b->sweeper, 1, 0, 1);
 }
