@@ -20,8 +20,10 @@
 
 /* ---- the schema ---------------------------------------------------------------- */
 
-static const cyaml_strval_t mode_words[] = {
-	{"auto", PORT_AUTO}, {"native", PORT_NATIVE}, {"generic", PORT_GENERIC}};
+static const cyaml_strval_t mode_words[] = {{"auto", PORT_AUTO},
+					    {"native", PORT_NATIVE},
+					    {"generic", PORT_GENERIC},
+					    {"dpdk", PORT_DPDK}};
 static const cyaml_strval_t payload_words[] = {{"rtp", CRIER_PAYLOAD_RTP},
 					       {"udp", CRIER_PAYLOAD_UDP}};
 static const cyaml_strval_t engine_words[] = {{"auto", CONFIG_ENGINE_AUTO},

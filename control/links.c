@@ -13,6 +13,7 @@
 #include <linux/rtnetlink.h>
 
 #include "rtnl.h"
+#include "tap.h"
 #include "xdp/addr.h"
 #include "xdp/log.h"
 
@@ -105,6 +106,7 @@ static void parse_linkinfo(const struct nlattr *info, struct link *l)
 	l->is_vlan = strcmp(kind, "vlan") == 0;
 	l->is_bond = strcmp(kind, "bond") == 0;
 	l->is_veth = strcmp(kind, "veth") == 0;
+	l->is_tun = strcmp(kind, "tun") == 0;
 	if (l->is_vlan && data)
 		parse_vlan(data, l);
 	if (l->is_bond && data)
@@ -135,6 +137,9 @@ static void parse_link(const struct nlmsghdr *nlh, struct link *l)
 		switch (mnl_attr_get_type(attr)) {
 		case IFLA_IFNAME:
 			strncpy(l->name, mnl_attr_get_str(attr), sizeof(l->name) - 1);
+			break;
+		case IFLA_IFALIAS:
+			l->is_ours = strcmp(mnl_attr_get_str(attr), TAP_ALIAS) == 0;
 			break;
 		case IFLA_MTU:
 			l->mtu = mnl_attr_get_u32(attr);

@@ -37,7 +37,8 @@ struct link {
 	uint64_t mac; /* as crier_port.mac, bits 0..47 */
 	uint16_t vlan_id;
 	__be16 vlan_tpid;
-	bool is_vlan, is_bond, is_veth;
+	bool is_vlan, is_bond, is_veth, is_tun;
+	bool is_ours; /* has the alias that tap.h gives */
 	bool carrier; /* up and running */
 	char name[CRIER_IFNAME_LEN];
 	struct link_addr *addrs;

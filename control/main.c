@@ -27,6 +27,7 @@
 #include "control/scan.h"
 #include "control/setup.h"
 #include "control/stats.h"
+#include "control/tap.h"
 #include "xdp/load.h"
 #include "xdp/log.h"
 
@@ -350,7 +351,7 @@ static void parts_close(struct daemon *m)
 static int flush(const char *pin_dir)
 {
 	char err[LOADER_ERR_LEN];
-	int ret;
+	int ret, taps;
 
 	if (loader_flush(pin_dir, err) != 0) {
 		log_err("crierd: %s", err);
@@ -359,7 +360,10 @@ static int flush(const char *pin_dir)
 	ret = crier0_down();
 	if (ret)
 		log_err("crierd: " CRIER0_HOST " cannot be removed: %s", strerror(-ret));
-	return ret ? 1 : 0;
+	taps = tap_remove(NULL);
+	if (taps)
+		log_err("crierd: TAPs of dpdk ports cannot be removed: %s", strerror(-taps));
+	return ret || taps ? 1 : 0;
 }
 
 static int serve(struct daemon *m)

@@ -18,7 +18,7 @@ static const char usage[] =
 	"The control daemon of crier: keeps rooms and listeners in shared BPF maps.\n"
 	"\n"
 	"  --config FILE          configuration (default /etc/crier/crierd.yaml, if it exists)\n"
-	"  --interface IFACE[,mode=native|generic|auto]\n"
+	"  --interface IFACE[,mode=native|generic|auto|dpdk]\n"
 	"                         take streams and send copies there; may be repeated\n"
 	"  --pin-dir DIR          where maps are pinned (default " PIN_DIR ")\n"
 	"  --run-dir DIR          locks and the socket (default " RUN_DIR ")\n"

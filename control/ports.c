@@ -13,6 +13,7 @@
 #include "links.h"
 #include "locals.h"
 #include "rtnl.h"
+#include "tap.h"
 #include "xdp/addr.h"
 #include "xdp/load.h"
 #include "xdp/log.h"
@@ -71,8 +72,10 @@ static int refuse(char err[PORTS_ERR_LEN], int code, const char *fmt, ...)
 int ports_parse(const char *spec, char name[CRIER_IFNAME_LEN], enum port_want *want,
 		char err[PORTS_ERR_LEN])
 {
-	static const char *const modes[] = {
-		[PORT_AUTO] = "auto", [PORT_NATIVE] = "native", [PORT_GENERIC] = "generic"};
+	static const char *const modes[] = {[PORT_AUTO] = "auto",
+					    [PORT_NATIVE] = "native",
+					    [PORT_GENERIC] = "generic",
+					    [PORT_DPDK] = "dpdk"};
 	size_t len = strcspn(spec, ",");
 	const char *mode;
 
@@ -86,7 +89,7 @@ int ports_parse(const char *spec, char name[CRIER_IFNAME_LEN], enum port_want *w
 		return 0;
 	mode = spec + len + 1;
 	if (strncmp(mode, "mode=", 5) == 0) {
-		for (int i = PORT_AUTO; i <= PORT_GENERIC; i++) {
+		for (int i = PORT_AUTO; i <= PORT_DPDK; i++) {
 			if (strcmp(mode + 5, modes[i]) == 0) {
 				*want = (enum port_want)i;
 				return 0;
@@ -95,7 +98,7 @@ int ports_parse(const char *spec, char name[CRIER_IFNAME_LEN], enum port_want *w
 	}
 	return refuse(err, -EINVAL,
 		      "\"%.40s\": after the interface only mode=native, "
-		      "mode=generic or mode=auto may stand",
+		      "mode=generic, mode=dpdk or mode=auto may stand",
 		      spec);
 }
 
@@ -110,10 +113,27 @@ static void port_fill(struct ports *p, uint32_t n, const struct link *l)
 	strncpy(port->name, p->own[n].name, sizeof(port->name) - 1);
 	tbl_store(&port->mtu, l->mtu);
 	tbl_store(&port->rx_queues, queues ? queues : l->rx_queues);
-	tbl_store(&port->speed_mbps, ethtool_speed_mbps(l->name));
+	/* a TAP's own speed says nothing of the card's */
+	tbl_store(&port->speed_mbps, p->own[n].want == PORT_DPDK ? 0 : ethtool_speed_mbps(l->name));
 	port->numa = ethtool_numa(l->name);
 	tbl_store_release(&port->mac, mac);
 	tbl_store_release(&port->ifindex, l->ifindex);
+}
+
+/* A card that is DPDK's: what comes by it is judged by crier-dp, no program is needed. */
+static int port_attach_tap(struct ports *p, uint32_t n, const struct link *l,
+			   char err[PORTS_ERR_LEN])
+{
+	struct own *own = &p->own[n];
+
+	if (!l->is_tun)
+		return refuse(err, -EEXIST, "%s is no TAP, which mode dpdk wants", l->name);
+	own->attach_note[0] = '\0';
+	tbl_store(&p->t->ports[n].mode, CRIER_PORT_DPDK);
+	tbl_store(&p->t->ports[n].flags, own->flags);
+	port_fill(p, n, l);
+	own->attached = true;
+	return 0;
 }
 
 /* Puts the program on an interface and fills in the port's line. */
@@ -130,6 +150,8 @@ static int port_attach(struct ports *p, uint32_t n, const struct link *l, char e
 	int rc;
 
 	own->vlan_note[0] = '\0';
+	if (own->want == PORT_DPDK)
+		return port_attach_tap(p, n, l, err);
 	rc = loader_attach(p->loader, l->name, n, modes[own->want], &got, err);
 	if (rc) {
 		snprintf(own->attach_note, sizeof(own->attach_note), "%.*s", PORT_NOTE_LEN - 1,
@@ -259,7 +281,12 @@ int ports_add(struct ports *p, const char *name, enum port_want want, uint32_t f
 	uint32_t n;
 	int rc;
 
-	if (l == NULL)
+	if (want == PORT_DPDK) {
+		rc = tap_make(name, err);
+		if (rc)
+			return rc;
+	}
+	if (l == NULL || want == PORT_DPDK)
 		/* Made a moment ago, perhaps, and its notification not read yet. */
 		rtnl_catch_up(p->rtnl);
 	l = links_by_name(&p->links, name);
@@ -308,7 +335,9 @@ void ports_prune(struct ports *p)
 		memcpy(name, p->t->ports[n].name, sizeof(name));
 		name[sizeof(name) - 1] = '\0';
 		log_info("interface %s is no port any more", name);
-		if (loader_detach(p->loader, name, err))
+		if (p->t->ports[n].mode == CRIER_PORT_DPDK)
+			tap_remove(name);
+		else if (loader_detach(p->loader, name, err))
 			log_warn("%s", err);
 		number_free(p, n);
 		any = true;
@@ -464,7 +493,9 @@ void ports_notes(const struct ports *p, uint32_t n, struct port_notes *out)
 		note(out, p->own[n].attach_note);
 	note(out, p->own[n].vlan_note);
 	if (p->own[n].attached && !(tbl_load(&port->mac) & LINK_UP))
-		note(out, "the link is down");
+		note(out, port->mode == CRIER_PORT_DPDK
+				  ? "the link is down, or no crier-dp serves it (--port dpdk:)"
+				  : "the link is down");
 	if (port->rx_queues > CRIER_MAX_QUEUES)
 		note(out, "it has more than 64 RX queues: packets to the others are not taken");
 }

@@ -19,7 +19,7 @@ struct grace;
 struct loader;
 struct ports;
 
-enum port_want { PORT_AUTO, PORT_NATIVE, PORT_GENERIC };
+enum port_want { PORT_AUTO, PORT_NATIVE, PORT_GENERIC, PORT_DPDK };
 
 #define PORTS_ERR_LEN 256
 #define PORT_NOTES 8
@@ -42,7 +42,7 @@ int ports_open(struct tables *t, struct grace *grace, struct event_base *base,
 void ports_close(struct ports *p);
 
 /*
- * "IFACE" or "IFACE,mode=native|generic|auto", as given to --interface.  0 or -EINVAL
+ * "IFACE" or "IFACE,mode=native|generic|auto|dpdk", as given to --interface.  0 or -EINVAL
  * with a sentence in err.
  */
 int ports_parse(const char *spec, char name[CRIER_IFNAME_LEN], enum port_want *want,
@@ -50,10 +50,11 @@ int ports_parse(const char *spec, char name[CRIER_IFNAME_LEN], enum port_want *w
 
 /*
  * Makes an interface a port: finds or gives it a number, attaches the program, fills
- * in its line of "ports".  flags: CRIER_PORT_LOCAL or 0.  Its number, or -errno with a
- * sentence in err: -ENODEV no such interface, -EBUSY a foreign program sits there (it
- * is named), -EPERM no rights, -ENOSPC 63 ports are taken.  An interface that is down
- * is taken, with a note.
+ * in its line of "ports".  PORT_DPDK: the interface is a TAP, made if need be, that stands
+ * for a card which Linux does not see; it carries no program.  flags: CRIER_PORT_LOCAL or 0.  Its
+ * number, or -errno with a sentence in err: -ENODEV no such interface, -EBUSY a foreign program
+ * sits there (it is named), -EPERM no rights, -ENOSPC 63 ports are taken.  An interface that is
+ * down is taken, with a note.
  */
 int ports_add(struct ports *p, const char *name, enum port_want want, uint32_t flags,
 	      char err[PORTS_ERR_LEN]);

@@ -10,6 +10,8 @@
 
 #include "xdp/log.h"
 
+#define PORT_WAIT_MS 1000 /* a queue that was just closed is free within this time */
+
 /* What a new thread and the one that makes it say to each other. */
 struct start {
 	struct crew *crew;
@@ -111,6 +113,8 @@ static int leader_start(struct crew *crew, char err[PORT_ERR_LEN])
 		crew->worker[0] = worker_new(crew, 0, &rc, err);
 	if (rc)
 		return rc;
+	judge_init(&crew->judge, crew->t, &crew->worker[0]->sweeper.stats,
+		   &crew->worker[0]->sweeper.capture);
 	rc = intake_init(&crew->intake, &crew->worker[0]->sweeper);
 	if (rc)
 		snprintf(err, PORT_ERR_LEN, "no memory for rooms' queues");
@@ -129,6 +133,32 @@ static void shards_say(const struct crew *crew)
 			 shards, shards == 1 ? "" : "s", crew->n - shards, crew->n);
 }
 
+static int devices_open(struct crew *crew, char err[PORT_ERR_LEN])
+{
+	struct port_conf conf[COPY_OUTS];
+	int rc;
+
+	for (uint32_t i = 0; i < crew->n_devices; i++)
+		conf[i] = crew->device[i].conf;
+	rc = ports_start(conf, crew->n_devices, &crew->env, crew->n, crew->cpu[0], err);
+	crew->started = !rc;
+	for (uint32_t i = 0; i < crew->n_devices && !rc; i++)
+		rc = leader_open_device(crew, i, PORT_WAIT_MS, err);
+	return rc;
+}
+
+static void devices_close(struct crew *crew)
+{
+	struct port_conf conf[COPY_OUTS];
+
+	leader_close_devices(crew);
+	for (uint32_t i = 0; i < crew->n_devices; i++)
+		conf[i] = crew->device[i].conf;
+	if (crew->started)
+		ports_stop(conf, crew->n_devices);
+	crew->started = false;
+}
+
 int crew_open(struct crew *crew, char err[PORT_ERR_LEN])
 {
 	int rc;
@@ -142,8 +172,8 @@ int crew_open(struct crew *crew, char err[PORT_ERR_LEN])
 	rc = leader_start(crew, err);
 	for (uint32_t i = 1; i < crew->n && !rc; i++)
 		rc = thread_start(crew, i, err);
-	for (uint32_t i = 0; i < crew->n_devices && !rc; i++)
-		rc = leader_open_device(crew, i, err);
+	if (!rc)
+		rc = devices_open(crew, err);
 	if (rc)
 		crew_close(crew);
 	return rc;
@@ -168,7 +198,7 @@ void crew_close(struct crew *crew)
 	}
 	if (crew->worker[0])
 		worker_end(crew->worker[0]);
-	leader_close_devices(crew);
+	devices_close(crew);
 	intake_free(&crew->intake);
 	for (uint32_t i = 0; i < crew->n; i++) {
 		if (crew->worker[i])

@@ -13,11 +13,12 @@
 #include <signal.h>
 
 #include "core/intake.h"
-#include "io/port_xdp.h"
+#include "io/port_conf.h"
+#include "judge.h"
 #include "worker.h"
 
 struct device {
-	struct port_xdp_conf conf;
+	struct port_conf conf;
 	struct port_dev *dev; /* the leader's; NULL: its interface is gone, it is tried again */
 	/*
 	 * crierd's number for it, 0: it has none.  Written by the leader, read by workers,
@@ -39,11 +40,14 @@ struct crew {
 	int cpu[CRIER_MAX_WORKERS];	  /* -1: wherever the scheduler likes */
 	uint32_t n_devices;
 	struct device device[COPY_OUTS];
+	struct port_env env;
 	const volatile sig_atomic_t *stop;
 
 	struct worker *worker[CRIER_MAX_WORKERS];
 	pthread_t thread[CRIER_MAX_WORKERS]; /* of all but the leader */
 	struct intake intake;
+	struct judge judge; /* of devices that Linux doesn't see */
+	bool started;	    /* ports_start() was called */
 	int xsks_fd;
 	bool retired; /* the tables were flushed: nobody will write them again */
 	/*
@@ -54,8 +58,8 @@ struct crew {
 };
 
 /*
- * Starts the workers and opens the devices; t, n, slot, cpu, device[].conf, n_devices and
- * stop are set.  0, or -errno and a line in err, and nothing runs.
+ * Starts the workers and opens the devices; t, n, slot, cpu, device[].conf, n_devices,
+ * env and stop are set.  0, or -errno and a line in err, and nothing runs.
  */
 int crew_open(struct crew *crew, char err[PORT_ERR_LEN]);
 
@@ -79,8 +83,8 @@ static inline uint64_t crew_end_ns(const struct crew *crew)
 
 /* ---- leader.c ---- */
 
-/* 0, or -errno and a line in err. */
-int leader_open_device(struct crew *crew, uint32_t i, char err[PORT_ERR_LEN]);
+/* 0, or -errno and a line in err.  busy_ms: as port_conf_open() has it. */
+int leader_open_device(struct crew *crew, uint32_t i, uint64_t busy_ms, char err[PORT_ERR_LEN]);
 
 /* The leader's loop: until *stop or retired. */
 void leader_run(struct crew *crew);

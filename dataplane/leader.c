@@ -4,13 +4,13 @@
 #include <string.h>
 
 #include "crew.h"
-#include "io/numa.h"
 #include "io/xdp_iface.h"
 #include "xdp/log.h"
 #include "xdp/steer.h"
 
 #define LEADER_COLD_NS 100000000ULL   /* statistics, lost interfaces: this often */
 #define LEADER_DRAIN_NS 2000000000ULL /* longest farewell */
+#define LEADER_POLL_NS 50000ULL	      /* a device that wakes nobody is looked at this often */
 #define LEADER_FDS (COPY_OUTS * CRIER_MAX_QUEUES)
 
 static struct worker *leader_of(const struct crew *crew)
@@ -55,7 +55,7 @@ static int device_publish(struct crew *crew, struct device *d, uint32_t number)
 
 static void device_say(const struct crew *crew, const struct device *d)
 {
-	uint32_t q = d->conf.tx_queue;
+	uint32_t q = d->conf.dpdk ? 0 : d->conf.xdp.tx_queue;
 
 	if (crew->n == 1)
 		log_info("%s: port %u, %s, sends on queue %u", d->conf.ifname, d->number,
@@ -65,26 +65,34 @@ static void device_say(const struct crew *crew, const struct device *d)
 			 d->dev->mode, q, q + crew->n - 1);
 }
 
-int leader_open_device(struct crew *crew, uint32_t i, char err[PORT_ERR_LEN])
+/* crierd's number of a device's interface, which has to be there and, if Linux's, up. */
+static int device_number(const struct crew *crew, const struct device *d, uint32_t *number,
+			 char err[PORT_ERR_LEN])
+{
+	struct xdp_iface iface = {0};
+	int rc = xdp_iface_get(d->conf.ifname, &iface, err);
+
+	/* the TAP of a device that Linux doesn't see may be down: copies need it not */
+	if (rc && !(rc == -ENETDOWN && d->conf.dpdk))
+		return rc;
+	*number = port_number(crew->t, iface.ifindex);
+	if (*number)
+		return 0;
+	snprintf(err, PORT_ERR_LEN,
+		 "%s is not a port of crierd: start crierd with --interface %s%s", d->conf.ifname,
+		 d->conf.ifname, d->conf.dpdk ? ",mode=dpdk" : "");
+	return -ENXIO;
+}
+
+int leader_open_device(struct crew *crew, uint32_t i, uint64_t busy_ms, char err[PORT_ERR_LEN])
 {
 	struct device *d = &crew->device[i];
-	struct xdp_iface iface;
 	uint32_t number;
-	int rc;
+	int rc = device_number(crew, d, &number, err);
 
-	rc = xdp_iface_get(d->conf.ifname, &iface, err);
 	if (rc)
 		return rc;
-	number = port_number(crew->t, iface.ifindex);
-	if (!number) {
-		snprintf(err, PORT_ERR_LEN,
-			 "%s is not a port of crierd: start crierd with --interface %s",
-			 d->conf.ifname, d->conf.ifname);
-		return -ENXIO;
-	}
-	for (uint32_t k = 0; k < crew->n; k++)
-		d->conf.node[k] = numa_node(crew->cpu[k]);
-	d->dev = port_xdp_open(&d->conf, crew->n, &rc, err);
+	d->dev = port_conf_open(&d->conf, crew->n, crew->cpu, busy_ms, &rc, err);
 	if (!d->dev)
 		return rc;
 	rc = device_publish(crew, d, number);
@@ -125,8 +133,8 @@ static void device_reopen(struct crew *crew, uint32_t i)
 {
 	char err[PORT_ERR_LEN];
 
-	crew->device[i].conf.busy_ms = 0; /* nobody must wait; the next tick tries again */
-	leader_open_device(crew, i, err);
+	/* nobody must wait; the next tick tries again */
+	leader_open_device(crew, i, 0, err);
 }
 
 /* The errno that one of its handles met, 0: none did. */
@@ -172,7 +180,7 @@ static void device_tend(struct crew *crew, uint32_t i)
 		device_withdraw(crew, i);
 		return;
 	}
-	broken = device_broken(d->dev);
+	broken = d->dev->bypass ? 0 : device_broken(d->dev);
 	if (broken) {
 		log_warn("%s: %s; its copies are counted link_down until it is up again",
 			 d->conf.ifname, strerror(broken));
@@ -198,22 +206,33 @@ void leader_close_devices(struct crew *crew)
 /*
  * ---- packets in --------------------------------------------------------------------
  */
-static void packet_in(struct crew *crew, const struct port_rx *rx, uint64_t now_ns)
+/* True: an engine's. */
+static bool judged(struct crew *crew, uint32_t i, const struct port_rx *rx,
+		   enum crier_xdp_counter verdict, const struct steer_result *r, uint64_t now_ns)
 {
-	struct stats *stats = &leader_of(crew)->sweeper.stats;
-	struct steer_result r;
+	const struct port_dev *dev = crew->device[i].dev;
 
-	stats_add(stats, CRIER_WORKER_rx_bytes, rx->len);
+	if (dev->bypass) {
+		judge_packet(&crew->judge, leader_of(crew)->ports[i].port, (uint32_t)dev->ifindex,
+			     rx, verdict, r, now_ns);
+		return verdict == CRIER_XDP_accepted;
+	}
 	/* XDP judged it too, but tables may have changed since, and it is not told which room */
-	switch (steer(crew->t, now_ns, rx->data, rx->data + rx->len, &r)) {
-	case CRIER_XDP_accepted:
-	case CRIER_XDP_drop_deadman: /* counted as stopped */
+	if (verdict == CRIER_XDP_accepted || verdict == CRIER_XDP_drop_deadman)
+		return true; /* the latter is counted as stopped */
+	stats_add(&leader_of(crew)->sweeper.stats, CRIER_WORKER_rx_refused, 1);
+	return false;
+}
+
+static void packet_in(struct crew *crew, uint32_t i, const struct port_rx *rx, uint64_t now_ns)
+{
+	struct steer_result r;
+	enum crier_xdp_counter verdict = steer(crew->t, now_ns, rx->data, rx->data + rx->len, &r);
+
+	stats_add(&leader_of(crew)->sweeper.stats, CRIER_WORKER_rx_bytes, rx->len);
+	if (judged(crew, i, rx, verdict, &r, now_ns))
 		intake_push(&crew->intake, r.room, r.generation, rx->data + r.payload,
 			    r.payload_len, now_ns);
-		break;
-	default:
-		stats_add(stats, CRIER_WORKER_rx_refused, 1);
-	}
 }
 
 static uint32_t leader_rx(struct crew *crew, uint64_t now_ns)
@@ -229,7 +248,7 @@ static uint32_t leader_rx(struct crew *crew, uint64_t now_ns)
 		if (!n)
 			continue;
 		for (uint32_t k = 0; k < n; k++)
-			packet_in(crew, &rx[k], now_ns);
+			packet_in(crew, i, &rx[k], now_ns);
 		p->ops->rx_done(p);
 		total += n;
 	}
@@ -266,8 +285,11 @@ static void leader_idle(struct crew *crew, uint64_t now_ns)
 	for (uint32_t i = 0; i < crew->n_devices; i++) {
 		struct port *p = w->ports[i].port;
 
-		if (p)
-			n += p->ops->fds(p, fds + n, LEADER_FDS - n);
+		if (!p)
+			continue;
+		n += p->ops->fds(p, fds + n, LEADER_FDS - n);
+		if (crew->device[i].dev->bypass && nap > LEADER_POLL_NS)
+			nap = LEADER_POLL_NS;
 	}
 	worker_sleep(w, fds, n, nap);
 }

@@ -29,16 +29,20 @@ static void on_signal(int sig)
 
 static void usage(FILE *to)
 {
-	fputs("usage: crier-dp --port xdp:IFACE[,queue=N] [--port ...] [options]\n"
+	fputs("usage: crier-dp --port PORT [--port ...] [options]\n"
 	      "\n"
 	      "  --port xdp:IFACE[,queue=N]  receive on all queues of IFACE, send on queue N (0)\n"
 	      "                              and, with several workers, on those that follow\n"
+	      "  --port dpdk:DEVARGS[,as=IFACE]  a device of DPDK's, for which the TAP IFACE\n"
+	      "                              (dpdk0, dpdk1, ..) stands in Linux\n"
 	      "  --pin-dir DIR               crierd's tables (/sys/fs/bpf/crier)\n"
 	      "  --run-dir DIR               where workers' locks are (/run/crier)\n"
 	      "  --cpu LIST                  a worker on each of these CPUs, as in 2,4-7; the "
 	      "first\n"
 	      "                              receives, too\n"
 	      "  --worker-slot auto|N        which worker the first is (auto: the first free one)\n"
+	      "  --hugepages auto|yes|no     for DPDK's memory (auto: if enough are free)\n"
+	      "  --eal 'ARGS'                more arguments for DPDK's EAL\n"
 	      "  --version, --help\n",
 	      to);
 }
@@ -58,27 +62,19 @@ static bool number_parse(const char *s, long most, int *out)
 
 static bool port_add(struct crew *crew, const char *spec)
 {
+	struct port_conf before[COPY_OUTS];
 	char err[PORT_ERR_LEN];
 
-	if (strncmp(spec, "xdp:", 4)) {
-		log_err("--port %s: this crier-dp knows ports of the kind xdp:IFACE[,queue=N]",
-			spec);
-		return false;
-	}
 	if (crew->n_devices == COPY_OUTS) {
 		log_err("--port %s: crier-dp serves at most %d ports", spec, COPY_OUTS);
 		return false;
 	}
-	if (port_xdp_parse(spec + 4, &crew->device[crew->n_devices].conf, err)) {
+	for (uint32_t i = 0; i < crew->n_devices; i++)
+		before[i] = crew->device[i].conf;
+	if (port_conf_parse(spec, before, crew->n_devices, &crew->device[crew->n_devices].conf,
+			    err)) {
 		log_err("--port %s", err);
 		return false;
-	}
-	for (uint32_t i = 0; i < crew->n_devices; i++) {
-		if (!strcmp(crew->device[i].conf.ifname,
-			    crew->device[crew->n_devices].conf.ifname)) {
-			log_err("--port %s: named twice", spec);
-			return false;
-		}
 	}
 	crew->n_devices++;
 	return true;
@@ -103,13 +99,15 @@ static bool slot_parse(const char *s, int *slot)
 /* True: go on.  False: exit with *code. */
 static bool options_parse(int argc, char **argv, struct options *o, struct crew *crew, int *code)
 {
-	enum { PORT = 1, PIN_DIR, RUN_DIR, CPU, SLOT, VERSION, HELP };
+	enum { PORT = 1, PIN_DIR, RUN_DIR, CPU, SLOT, HUGEPAGES, EAL, VERSION, HELP };
 	static const struct option longs[] = {
 		{"port", required_argument, NULL, PORT},
 		{"pin-dir", required_argument, NULL, PIN_DIR},
 		{"run-dir", required_argument, NULL, RUN_DIR},
 		{"cpu", required_argument, NULL, CPU},
 		{"worker-slot", required_argument, NULL, SLOT},
+		{"hugepages", required_argument, NULL, HUGEPAGES},
+		{"eal", required_argument, NULL, EAL},
 		{"version", no_argument, NULL, VERSION},
 		{"help", no_argument, NULL, HELP},
 		{0},
@@ -137,6 +135,15 @@ static bool options_parse(int argc, char **argv, struct options *o, struct crew 
 			if (!good)
 				log_err("--worker-slot %s: want auto, or 0 to %d", optarg,
 					CRIER_MAX_WORKERS - 1);
+			break;
+		case HUGEPAGES:
+			crew->env.hugepages = optarg;
+			good = port_env_valid(&crew->env);
+			if (!good)
+				log_err("--hugepages %s: want auto, yes or no", optarg);
+			break;
+		case EAL:
+			crew->env.eal = optarg;
 			break;
 		case VERSION:
 			puts("crier-dp " CRIER_VERSION);
@@ -239,7 +246,8 @@ static int serve(struct crew *crew)
 
 int main(int argc, char **argv)
 {
-	static struct crew crew = {.n = 1, .cpu = {-1}, .stop = &stop};
+	static struct crew crew = {
+		.n = 1, .cpu = {-1}, .env = {.hugepages = "auto"}, .stop = &stop};
 	struct options o = {"/sys/fs/bpf/crier", "/run/crier", -1};
 	const struct sigaction on_stop = {.sa_handler = on_signal};
 	int lock[CRIER_MAX_WORKERS], code;

@@ -85,6 +85,8 @@ void worker_stats(struct worker *w, struct worker_port *wp)
 	stats_add(s, CRIER_WORKER_tx_invalid, wp->stats.tx_invalid - was.tx_invalid);
 	stats_add(s, CRIER_WORKER_tx_kicks, wp->stats.tx_kicks - was.tx_kicks);
 	stats_add(s, CRIER_WORKER_tx_again, wp->stats.tx_again - was.tx_again);
+	stats_add(s, CRIER_WORKER_tap_refused, wp->stats.tap_refused - was.tap_refused);
+	stats_add(s, CRIER_WORKER_tap_lost, wp->stats.tap_lost - was.tap_lost);
 }
 
 static void port_let_go(struct worker *w, uint32_t i)

@@ -423,7 +423,11 @@ CRIER_ASSERT_SIZE(struct crier_worker, 128);
 #define CRIER_ENUM_XDP(name, help) CRIER_XDP_##name,
 enum crier_xdp_counter { CRIER_XDP_COUNTERS(CRIER_ENUM_XDP) CRIER_XDP_N };
 
-/* Map "xdp_counters": element n is CPU n's. */
+/*
+ * Map "xdp_counters": element n is CPU n's.  On a CPU that runs a crier-dp which judges a
+ * device that Linux doesn't see, that one adds too, by single instructions: XDP interrupts
+ * it and not the other way round.  The same holds for "stream_counters".
+ */
 struct crier_xdp_counters {
 	__u64 c[64];
 };
@@ -470,7 +474,12 @@ CRIER_ASSERT_SIZE(struct crier_stream_counters, 32);
 	X(capture_lost, "packets that capture could not keep") \
 	X(copies6, "of the copies, to IPv6 listeners") \
 	X(no_job_copies, "members that packets counted no_job would have gone to") \
-	X(oversize_copies, "members that packets counted oversize would have gone to")
+	X(oversize_copies, "members that packets counted oversize would have gone to") \
+	X(punted, "packets of a port that Linux does not see, given to Linux") \
+	X(punt_cap, "packets not given to Linux: more than punt_pps") \
+	X(punt_full, "packets not given to Linux: its TAP was not read fast enough") \
+	X(tap_refused, "packets that Linux's TAP would not take: it is down") \
+	X(tap_lost, "Linux's packets that the device would not take")
 
 #define CRIER_ENUM_WORKER(name, help) CRIER_WORKER_##name,
 enum crier_worker_counter { CRIER_WORKER_COUNTERS(CRIER_ENUM_WORKER) CRIER_WORKER_N };
@@ -581,7 +590,8 @@ CRIER_ASSERT_SIZE(struct crier_capture_rec, 32 + CRIER_CAPTURE_SNAP);
 	X(expire_s, 30, 5, 3600, "seconds of silence that end a joined listener") \
 	X(rate_cap_pps, 0, 0, 1000000000, "most copies a second and worker; 0: no cap") \
 	X(unit_slots, 128, 32, 256, "kernel engine: members a trigger serves") \
-	X(punt_pps, 20000, 0, 10000000, "guard: most packets a second punted to crierd") \
+	X(punt_pps, 20000, 0, 10000000, \
+	  "most packets a second that a dpdk port gives to Linux; 0: none") \
 	X(pace_pct, 0, 0, 100, "part of the frame interval a sweep is spread over; 0: none")
 
 #define CRIER_ENUM_SETTING(name, def, least, most, help) CRIER_SET_##name,

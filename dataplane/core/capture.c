@@ -17,21 +17,21 @@ void capture_init(struct capture *c, const struct tables *t, uint32_t worker)
 	}
 }
 
-static void capture_frame(struct capture *c, const struct out_frame *f, uint32_t room,
-			  uint32_t ifindex, uint64_t now_ns)
+void capture_packet(struct capture *c, const uint8_t *data, uint32_t len, uint32_t room,
+		    uint32_t ifindex, uint32_t verdict, uint64_t now_ns)
 {
 	struct crier_capture_rec *rec = &c->rec[c->written % CRIER_CAPTURE_SLOTS];
-	uint32_t caplen = f->len < CRIER_CAPTURE_SNAP ? f->len : CRIER_CAPTURE_SNAP;
+	uint32_t caplen = len < CRIER_CAPTURE_SNAP ? len : CRIER_CAPTURE_SNAP;
 
 	/* an exchange, since a store alone could sink below the writes that follow */
 	(void)__atomic_exchange_n(&rec->serial, 0, __ATOMIC_SEQ_CST);
 	rec->time_ns = now_ns;
 	rec->ifindex = ifindex;
 	rec->room = room;
-	rec->verdict = CRIER_CAPTURE_COPY;
-	rec->len = (uint16_t)f->len;
+	rec->verdict = verdict;
+	rec->len = (uint16_t)len;
 	rec->caplen = (uint16_t)caplen;
-	memcpy(rec->data, f->buf + f->start, caplen);
+	memcpy(rec->data, data, caplen);
 	tbl_store_release(&rec->serial, ++c->written);
 }
 
@@ -39,5 +39,6 @@ void capture_frames(struct capture *c, const struct out *o, uint32_t room, uint3
 		    uint64_t now_ns)
 {
 	for (uint32_t i = 0; i < o->used; i++)
-		capture_frame(c, &o->frame[i], room, ifindex, now_ns);
+		capture_packet(c, o->frame[i].buf + o->frame[i].start, o->frame[i].len, room,
+			       ifindex, CRIER_CAPTURE_COPY, now_ns);
 }

@@ -304,6 +304,7 @@ static struct dpdk_dev *dev_new(const struct port_dpdk_conf *conf, uint32_t work
 		return NULL;
 	d->dev.ops = &dpdk_dev_ops;
 	d->dev.workers = workers;
+	d->dev.bypass = true;
 	d->tap_fd = -1;
 	d->pci = conf->pci;
 	snprintf(d->dev.name, sizeof(d->dev.name), "%s", *conf->ifname ? conf->ifname : "dpdk");
@@ -322,7 +323,6 @@ static void handles_fill(struct dpdk_dev *d)
 		struct dpdk_port *x = &d->handle[i];
 
 		x->port.ops = &dpdk_port_ops;
-		x->port.polled = true;
 		x->dev = d;
 		x->id = d->id;
 		x->queue = (uint16_t)i;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <rte_eal.h>
@@ -179,10 +180,12 @@ int dpdk_eal_start(const struct dpdk_eal_conf *conf, char err[PORT_ERR_LEN])
 	struct eal_args args = {0};
 	char *made[EAL_ARGS];
 	cpu_set_t cpus;
+	const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
 	int rc = hugepages_choose(conf, err);
 
 	if (rc)
 		return rc;
+	setrlimit(RLIMIT_MEMLOCK, &unlimited); /* if it may not, the driver that needs it says so */
 	rte_openlog_stream(stderr);
 	args_make(&args, conf);
 	memcpy(made, args.arg, sizeof(made));

@@ -59,8 +59,8 @@ struct port_ops {
 	/* Descriptors to poll for packets; returns how many, at most max. */
 	uint32_t (*fds)(struct port *p, struct pollfd *fds, uint32_t max);
 	/*
-	 * Gives a packet to Linux, which has not seen it; false: there is no room.  NULL:
-	 * the device is Linux's, whose XDP program has judged and counted what rx() gives.
+	 * Gives a packet of a bypass device to Linux, which has not seen it; false: there is
+	 * no room.
 	 */
 	bool (*punt)(struct port *p, const struct port_rx *rx);
 	void (*stats)(struct port *p, struct port_stats *s);
@@ -78,7 +78,6 @@ struct port {
 	 * worker (port_break), read by the leader too.
 	 */
 	int broken;
-	bool polled; /* nothing wakes a sleeper up when a packet comes */
 };
 
 static inline void port_break(struct port *p, int broken)
@@ -110,6 +109,11 @@ struct port_dev {
 	char name[IF_NAMESIZE];
 	int ifindex;
 	char mode[64]; /* for people: "zero-copy", "copy mode" */
+	/*
+	 * Linux doesn't see it: what it receives nobody has judged (port_ops.punt), nothing
+	 * wakes a sleeper when a packet comes, and its link comes and goes while it is open.
+	 */
+	bool bypass;
 	uint32_t workers;
 	struct port *port[CRIER_MAX_WORKERS]; /* worker i's handle, i < workers */
 };

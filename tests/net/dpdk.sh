@@ -1,0 +1,106 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# A card that is DPDK's: packets in and copies out by it, exact and reconciled, while Linux lives
+# on behind it by a TAP of its MAC: ARP, ping, routes, in both directions; strangers' packets are
+# counted by name; crier-dp ends and comes back.
+#
+#   pub ── e0 [edge] e1 ── lsn     e0, e1: taken by DPDK (net_af_xdp); wan, lan: their TAPs
+#
+. "$(dirname "$0")/lib.sh"
+
+"$CRIER_DP" --port dpdk:net_null0 --cpu 0 2>&1 </dev/null | grep -q 'without DPDK' &&
+	skip "this crier-dp was built without DPDK"
+
+# One queue at each end: DPDK takes the first one alone, Linux would see the rest.
+hide()
+{
+	in_edge ip addr flush dev "$1"
+	in_edge sysctl -qw "net.ipv6.conf.$1.disable_ipv6=1"
+	in_edge ethtool -L "$1" rx 1 tx 1
+	nsenter --net="/run/netns/$2" ethtool -L "$3" rx 1 tx 1
+}
+
+DP_PORTS=(--port dpdk:net_af_xdp0,iface=e0,as=wan --port dpdk:net_af_packet1,iface=e1,as=lan)
+
+dpdk_start()
+{
+	mv -f "$T/dp.log" "$T/dp-before.log" 2>/dev/null
+	: >"$T/dp.log"
+	nsenter --net=/run/netns/edge "$CRIER_DP" "${DP_PORTS[@]}" --cpu "$DP_CPU" "$@" \
+		>>"$T/dp.log" 2>&1 </dev/null &
+	pids[dp]=$!
+	wait_log dp 'crier-dp: ready'
+	ctl set queue_pkts 64 >/dev/null || fail "set queue_pkts"
+}
+
+link_is()
+{
+	in_edge ip -j link show "$1" | jq -e ".[0].flags | index(\"LOWER_UP\") $2 null" >/dev/null
+}
+
+topology
+hide e0 pub p0
+hide e1 lsn l0
+start crierd edge "$CRIERD" --interface wan,mode=dpdk --interface lan,mode=dpdk
+wait_log crierd 'crierd: ready'
+want "the mode of wan" dpdk "$(api GET /v1/status | jq -r '.interfaces[] | select(.name == "wan") | .mode')"
+add_addrs edge wan 10.1.0.1/24 fd01::1/64
+add_addrs edge lan 10.2.0.1/24 fd02::1/64
+link_is wan == || fail "a TAP that nobody serves has a cable"
+dpdk_start
+wait_until 30 link_is wan != || fail "wan has no link"
+wait_until 30 link_is lan != || fail "lan has no link"
+want "the MAC of lan" "$(mac_of edge e1)" "$(mac_of edge lan)"
+in_edge ip route replace 10.128.0.0/9 via 10.2.0.2
+in_edge ip -6 route replace fd80::/64 via fd02::2
+
+# Linux, behind the cards: it is found, and finds others.
+in_pub ping -qc 3 -W 2 10.1.0.1 >/dev/null || fail "pub can't ping the node"
+in_lsn ping -qc 3 -W 2 fd02::1 >/dev/null || fail "lsn can't ping the node by IPv6"
+in_edge ping -qc 3 -W 2 10.2.0.2 >/dev/null || fail "the node can't ping lsn"
+want_least "packets given to Linux" 9 "$(stat_of .worker.punted)"
+
+room talk 5000
+{ listeners 2000 && listeners6 500; } >"$T/all"
+members talk <"$T/all"
+judge_start --room talk --listeners "$T/all" --log "$T/p1.pub" --expect-ttl 64 --expect-dscp 46
+publish p1 5000 --room talk --rate 50 --sr 0.5 --seconds 4
+wait_end p1
+all_right
+reconciles talk
+want "packets accepted" "$(stat_of .xdp.accepted)" "$(room_stat talk pkts)"
+
+# A stranger, and what no stream knows.
+before=$(stat_of .xdp.drop_source)
+in_pub ip addr add 10.1.0.9/24 dev p0
+in_pub "$WIRE" send 10.1.0.9:4000 10.1.0.1:5000 --count 20 >/dev/null
+wait_until 30 answers /v1/stats .xdp.drop_source $((before + 20)) || fail "strangers are not counted"
+want "copies of a stranger's" "$(room_stat talk pkts)" "$(stat_of .xdp.accepted)"
+
+# More than punt_pps is not given to Linux; the room does not notice.
+ctl set punt_pps 50 >/dev/null
+before=$(stat_of .worker.punt_cap)
+hear ear "$(head -n 1 "$T/all")" 100
+in_pub "$WIRE" send 10.1.0.2:4001 10.1.0.1:9999 --count 2000 --interval 0.0005 >/dev/null &
+flood=$!
+sent=$(speak 5000 --count 100 | jq -r .hash)
+want "heard beside a flood" "$sent" "$(heard ear hash)"
+wait "$flood"
+want_least "packets over punt_pps" 100 "$(($(stat_of .worker.punt_cap) - before))"
+ctl set punt_pps 20000 >/dev/null
+
+# crier-dp ends; addresses and routes stay, and it goes on where it was.
+stop dp
+want "the address of wan, without crier-dp" 1 "$(in_edge ip -4 -o addr show dev wan | wc -l)"
+dpdk_start --hugepages no
+wait_until 30 link_is lan != || fail "lan has no link after the restart"
+in_edge ip route replace 10.128.0.0/9 via 10.2.0.2
+wait_until 30 next_hops_ready || fail "no next hops after the restart"
+hear ear "$(head -n 1 "$T/all")" 50
+sent=$(speak 5000 --count 50 | jq -r .hash)
+want "heard after the restart" "$sent" "$(heard ear hash)"
+stop dp
+stop crierd
+in_edge "$CRIERD" --flush 2>/dev/null || fail "flush"
+in_edge ip link show wan >/dev/null 2>&1 && fail "the TAP is left after a flush"
+exit 0
