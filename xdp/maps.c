@@ -192,7 +192,7 @@ struct tables_size tables_size_default(void)
 		.streams = 8192,
 		.vias = 65535,
 		.workers = 8,
-		.shards = 16,
+		.shards = 8,
 		.locals = 1024,
 		.cpus = cpus > 0 ? (uint32_t)cpus : (uint32_t)sysconf(_SC_NPROCESSORS_CONF),
 	};

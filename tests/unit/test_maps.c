@@ -27,8 +27,8 @@ static void defaults(void **state)
 	assert_int_equal(t.config->max_rooms, 4097);
 	assert_int_equal(t.config->max_streams, 8193);
 	assert_int_equal(t.config->max_vias, 65536);
-	assert_int_equal(t.config->max_shards, 16);
-	assert_int_equal(t.config->shards, 16);
+	assert_int_equal(t.config->max_shards, 8);
+	assert_int_equal(t.config->shards, 8);
 	assert_int_equal(t.config->locals, 1024);
 #define SETTING_IS(name, def, least, most, help) \
 	assert_int_equal(setting(&t, CRIER_SET_##name), def); \
