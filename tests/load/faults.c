@@ -39,6 +39,7 @@ static void clean_lengths(struct run *r)
 		send_to(r, A6);
 		/* As the command does: the ring must not run over. */
 		assert_int_equal(sink_gather(&r->sink, false), 0);
+		assert_int_equal(sink_gather(&r->twin, false), 0);
 	}
 }
 

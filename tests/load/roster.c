@@ -245,7 +245,7 @@ static int index_fill(const struct roster *r, uint64_t *words, uint32_t mask)
 		}
 		if (rc)
 			return rc;
-		/* With one room its number does: see judge_misdirected() in sink.bpf.c. */
+		/* With one room its number does: see member_find_any() in sink_find.h. */
 		if (r->rooms > 1 && index_put(r, words, mask, n, WIRE_ROOM_ANY) == -ENOSPC)
 			return -ENOSPC;
 	}

@@ -1,49 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "sink.h"
 
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <linux/if_link.h>
+#include <linux/bpf.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "load.h"
 #include "pktgen.h"
-#include "sink.skel.h"
+#include "sink_side.h"
 #include "xdp/log.h"
 
 #define FLIGHT_SLACK 1024	/* positions before the first one gathered */
 #define FLIGHTS_MAX (64U << 20) /* a position beyond is nonsense */
-
-static int quiet(enum libbpf_print_level level, const char *fmt, va_list args)
-{
-	if (level != LIBBPF_WARN || !getenv("CRIER_LOAD_DEBUG"))
-		return 0;
-	return vfprintf(stderr, fmt, args);
-}
-
-static void *map_memory(struct sink *s, const struct bpf_map *map, size_t *rc)
-{
-	size_t size = ((size_t)bpf_map__value_size(map) + 7) / 8 * 8;
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	size_t len = (size * bpf_map__max_entries(map) + page - 1) / page * page;
-	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
-
-	if (p == MAP_FAILED) {
-		*rc = (size_t)errno;
-		return NULL;
-	}
-	s->mapping[s->mappings].p = p;
-	s->mapping[s->mappings++].len = len;
-	return p;
-}
 
 static uint64_t iface_mac(const char *name)
 {
@@ -59,13 +34,11 @@ static uint64_t iface_mac(const char *name)
 	return mac;
 }
 
-static void rules_set(struct sink *s, const struct sink_config *c, uint32_t index)
+static void rules_make(const struct sink *s, const struct sink_config *c, struct tally_rules *r)
 {
-	struct tally_rules *r = (struct tally_rules *)&s->skel->rodata->rules;
 	uint32_t i;
 
 	*r = c->expect;
-	r->index_mask = index - 1;
 	r->stream_mask = s->stream_id_count - 1;
 	r->streams = s->stream_count;
 	r->slots = s->slots;
@@ -75,16 +48,14 @@ static void rules_set(struct sink *s, const struct sink_config *c, uint32_t inde
 		r->pktgen_rooms = c->pktgen_rooms;
 		r->pktgen_epoch_ns = clock_ns(CLOCK_REALTIME) - now_ns();
 	}
-	for (i = 0; i < c->ifaces; i++) {
-		r->mac[i] = iface_mac(c->iface[i].name);
-		r->ifaces++;
-	}
+	for (i = 0; i < c->ifaces; i++)
+		r->mac[r->ifaces++] = iface_mac(c->iface[i].name);
 	for (i = 0; i < c->ifaces; i++)
 		if (!r->mac[i])
 			r->ifaces = 0; /* loopback and tunnels have none: any will do */
 }
 
-static int sizes_set(struct sink *s, const struct sink_config *c, uint32_t index)
+static int sizes_make(const struct sink *s, const struct sink_config *c, struct sink_sizes *size)
 {
 	uint32_t members = (uint32_t)c->roster->members;
 	uint64_t packets = (uint64_t)s->cpu_count * s->stream_count * s->ring;
@@ -95,40 +66,14 @@ static int sizes_set(struct sink *s, const struct sink_config *c, uint32_t index
 			members, c->roster->rooms, s->slots, s->ring);
 		return -E2BIG;
 	}
-	bpf_map__set_max_entries(s->skel->maps.cpus, s->cpu_count);
-	bpf_map__set_max_entries(s->skel->maps.members, members);
-	bpf_map__set_max_entries(s->skel->maps.marks, members * s->slots);
-	bpf_map__set_max_entries(s->skel->maps.streams, s->stream_count);
-	bpf_map__set_max_entries(s->skel->maps.packets, (uint32_t)packets);
-	bpf_map__set_max_entries(s->skel->maps.reports,
-				 s->cpu_count * s->stream_count * TALLY_REPORTS);
-	bpf_map__set_max_entries(s->skel->maps.place, index);
-	bpf_map__set_max_entries(s->skel->maps.stream_ids, s->stream_id_count);
-	return 0;
-}
-
-static int memory_map(struct sink *s, const uint64_t *words, uint32_t index)
-{
-	struct tally_member *members;
-	uint64_t *place;
-	size_t err = 0;
-
-	s->cpus = map_memory(s, s->skel->maps.cpus, &err);
-	s->marks = map_memory(s, s->skel->maps.marks, &err);
-	s->streams = map_memory(s, s->skel->maps.streams, &err);
-	s->stream_ids = map_memory(s, s->skel->maps.stream_ids, &err);
-	s->packets = map_memory(s, s->skel->maps.packets, &err);
-	s->reports = map_memory(s, s->skel->maps.reports, &err);
-	s->events = map_memory(s, s->skel->maps.events, &err);
-	s->event_counts = map_memory(s, s->skel->maps.event_counts, &err);
-	members = map_memory(s, s->skel->maps.members, &err);
-	place = map_memory(s, s->skel->maps.place, &err);
-	if (err) {
-		log_err("crier-load sink: cannot map the tables: %s", strerror((int)err));
-		return -(int)err;
-	}
-	memcpy(members, s->roster->member, s->roster->members * sizeof(*members));
-	memcpy(place, words, (size_t)index * sizeof(*words));
+	*size = (struct sink_sizes){
+		.members = members,
+		.marks = members * s->slots,
+		.streams = s->stream_count,
+		.packets = (uint32_t)packets,
+		.reports = s->cpu_count * s->stream_count * TALLY_REPORTS,
+		.stream_ids = s->stream_id_count,
+	};
 	return 0;
 }
 
@@ -202,48 +147,39 @@ static int pktgen_fill(struct sink *s, const struct sink_config *c)
 	return rc;
 }
 
-static int stamps_pin(struct sink *s, const char *pin)
+static int tables_make(struct sink *s, const struct sink_config *c)
 {
-	if (!pin)
-		return 0;
-	if (strlen(pin) >= sizeof(s->pin)) {
-		log_err("crier-load sink: --stamps: the path is too long");
-		return -ENAMETOOLONG;
-	}
-	if (bpf_map__pin(s->skel->maps.stamps, pin)) {
-		int rc = -errno;
+	struct tally_rules rules;
+	struct sink_sizes size;
+	uint64_t *words = NULL;
+	int rc = sizes_make(s, c, &size);
 
-		log_err("crier-load sink: cannot pin the stamps at %s: %s (it must be a new name "
-			"on "
-			"a bpffs)",
-			pin, strerror(errno));
-		return rc;
-	}
-	strcpy(s->pin, pin);
-	return 0;
-}
-
-static int program_load(struct sink *s)
-{
-	struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
-	int rc;
-
-	setrlimit(RLIMIT_MEMLOCK, &all); /* kernels before 5.11 count maps against it */
-	rc = sink_bpf__load(s->skel);
+	if (!rc)
+		rc = roster_index(c->roster, &words, &size.place);
 	if (rc)
-		log_err("crier-load sink: the kernel refuses the program: %s%s", strerror(-rc),
-			rc == -EPERM ? " (root is needed)" : "");
+		return rc;
+	rules_make(s, c, &rules);
+	rules.index_mask = size.place - 1;
+	if (c->in_memory)
+		rc = sink_memory_open(s, c, &size, &rules);
+	else
+		rc = sink_xdp_open(s, c, &size, &rules);
+	if (!rc) {
+		memcpy(s->members, c->roster->member, size.members * sizeof(*s->members));
+		memcpy(s->place, words, size.place * sizeof(*words));
+		rc = streams_fill(s, c);
+	}
+	if (!rc)
+		rc = pktgen_fill(s, c);
+	free(words);
 	return rc;
 }
 
 int sink_open(struct sink *s, const struct sink_config *c)
 {
-	uint64_t *words = NULL;
-	uint32_t index;
-	int rc, cpus = libbpf_num_possible_cpus();
+	int rc, cpus = c->in_memory ? 1 : libbpf_num_possible_cpus();
 
 	memset(s, 0, sizeof(*s));
-	libbpf_set_print(quiet);
 	s->roster = c->roster;
 	s->cpu_count = cpus > 0 ? (uint32_t)cpus : 1;
 	s->slots = c->slots;
@@ -251,82 +187,23 @@ int sink_open(struct sink *s, const struct sink_config *c)
 	s->stream_count = c->roster->rooms * c->slots;
 	for (s->stream_id_count = 64; s->stream_id_count < 8 * s->stream_count;)
 		s->stream_id_count *= 2;
-	rc = roster_index(c->roster, &words, &index);
-	if (rc)
-		return rc;
-	rc = -ENOMEM;
 	s->stream = calloc(s->stream_count, sizeof(*s->stream));
-	s->skel = sink_bpf__open();
-	if (!s->stream || !s->skel) {
-		log_err("crier-load sink: %s", strerror(errno));
-		goto out;
+	if (!s->stream) {
+		log_err("crier-load sink: out of memory");
+		return -ENOMEM;
 	}
-	rules_set(s, c, index);
-	rc = sizes_set(s, c, index);
-	if (!rc)
-		rc = program_load(s);
-	if (!rc)
-		rc = memory_map(s, words, index);
-	if (!rc)
-		rc = streams_fill(s, c);
-	if (!rc)
-		rc = pktgen_fill(s, c);
-	if (!rc)
-		rc = stamps_pin(s, c->stamps_pin);
-out:
-	free(words);
+	rc = tables_make(s, c);
 	if (rc)
 		sink_close(s);
 	return rc;
-}
-
-static int link_make(int prog, int ifindex, enum sink_mode mode)
-{
-	LIBBPF_OPTS(bpf_link_create_opts, opts);
-	int fd = -EINVAL;
-
-	if (mode != SINK_GENERIC) {
-		opts.flags = XDP_FLAGS_DRV_MODE;
-		fd = bpf_link_create(prog, ifindex, BPF_XDP, &opts);
-		if (fd >= 0 || mode == SINK_NATIVE || fd == -EBUSY || fd == -EEXIST)
-			return fd;
-	}
-	opts.flags = XDP_FLAGS_SKB_MODE;
-	return bpf_link_create(prog, ifindex, BPF_XDP, &opts);
-}
-
-int sink_attach(struct sink *s, const struct sink_config *c)
-{
-	int fd, prog = bpf_program__fd(s->skel->progs.sink);
-	uint32_t i;
-
-	for (i = 0; i < c->ifaces; i++) {
-		const char *name = c->iface[i].name;
-		unsigned int ifindex = if_nametoindex(name);
-
-		if (!ifindex) {
-			log_err("crier-load sink: no interface %s in this network namespace", name);
-			return -ENODEV;
-		}
-		fd = link_make(prog, (int)ifindex, c->iface[i].mode);
-		if (fd < 0) {
-			log_err("crier-load sink: cannot attach to %s: %s%s", name, strerror(-fd),
-				fd == -EBUSY || fd == -EEXIST ? " (it has an XDP program already: "
-								"'ip link show' names it)"
-							      : "");
-			return fd;
-		}
-		s->link_fd[s->links++] = fd;
-	}
-	return 0;
 }
 
 void sink_close(struct sink *s)
 {
 	uint32_t i;
 
-	for (i = 0; i < s->links; i++)
-		close(s->link_fd[i]);
+	sink_xdp_close(s);
+	sink_memory_close(s);
 	if (*s->pin)
 		unlink(s->pin);
 	for (i = 0; i < s->mappings; i++)
@@ -334,31 +211,24 @@ void sink_close(struct sink *s)
 	for (i = 0; s->stream && i < s->stream_count; i++)
 		free(s->stream[i].flight);
 	free(s->stream);
-	sink_bpf__destroy(s->skel);
 	memset(s, 0, sizeof(*s));
 }
 
 int sink_feed(struct sink *s, const void *frame, size_t len, uint32_t repeat, uint32_t *ns)
 {
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = (uint32_t)len,
-		    .repeat = (int)repeat);
-	int rc = bpf_prog_test_run_opts(bpf_program__fd(s->skel->progs.sink), &opts);
+	struct burst_frame f = {(uint8_t *)(uintptr_t)frame, (uint32_t)len};
+	uint32_t pass[BURST_MAX], passed = 0;
 
-	if (rc)
-		return rc;
-	if (ns)
-		*ns = opts.duration;
-	return (int)opts.retval;
+	if (s->skel)
+		return sink_xdp_feed(s, frame, len, repeat, ns);
+	while (repeat--)
+		passed = sink_memory_judge(s, &f, 1, now_ns(), pass);
+	return passed ? XDP_PASS : XDP_DROP;
 }
 
-int sink_program(const struct sink *s)
+void sink_stamp_set(struct sink *s, uint32_t slot, const struct tally_stamp *stamp)
 {
-	return bpf_program__fd(s->skel->progs.sink);
-}
-
-int sink_stamp_set(struct sink *s, uint32_t slot, const struct tally_stamp *stamp)
-{
-	return bpf_map_update_elem(bpf_map__fd(s->skel->maps.stamps), &slot, stamp, 0);
+	s->stamps[slot] = *stamp;
 }
 
 /* Room for position pos; NULL: it makes no sense, or no memory. */

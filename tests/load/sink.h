@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The sink's program and tables: load, attach, feed, and gather what it saw.  One
- * thread.  What it all means is judge.h's.
+ * The sink and its tables: make, feed, and gather what it saw.  It judges in the kernel,
+ * as an XDP program on interfaces, or in memory, as whoever calls sink_memory_judge().
+ * That may be a thread of its own; all else is one thread's.  What it all means is
+ * judge.h's.
  */
 #ifndef CRIER_LOAD_SINK_H
 #define CRIER_LOAD_SINK_H
@@ -10,11 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "burst.h"
 #include "roster.h"
 #include "tally.h"
 
-struct bpf_link;
 struct sink_bpf;
+struct sink_memory;
 
 enum sink_mode { SINK_AUTO, SINK_NATIVE, SINK_GENERIC };
 
@@ -31,6 +34,7 @@ struct sink_ssrc {
 
 struct sink_config {
 	const struct roster *roster;
+	bool in_memory; /* else in the kernel */
 	struct sink_iface iface[TALLY_IFACES];
 	uint32_t ifaces;
 	const struct sink_ssrc *ssrc;
@@ -40,7 +44,7 @@ struct sink_config {
 	const char *stamps_pin;
 	const char *pktgen_room; /* NULL: none is pktgen's */
 	uint32_t pktgen_rooms;
-	struct tally_rules expect; /* from, from_port, check_from, ttl, dscp */
+	struct tally_rules expect; /* from, from_port, check_from, ttl, dscp; in memory also mac */
 };
 
 /* All that is known of one packet, over all CPUs. */
@@ -61,21 +65,25 @@ struct sink_stream {
 
 struct sink {
 	const struct roster *roster;
-	struct sink_bpf *skel;
+	struct sink_bpf *skel;	    /* in the kernel */
+	struct sink_memory *memory; /* in memory */
 	int link_fd[TALLY_IFACES];
 	uint32_t links;
 	char pin[256];
-	uint32_t cpu_count;
+	uint32_t cpu_count; /* that judge */
 	uint32_t slots, ring;
 	struct tally_cpu *cpus;
+	struct tally_member *members;
 	struct tally_mark *marks;
 	struct tally_stream *streams;
 	struct tally_stream_id *stream_ids;
 	uint32_t stream_id_count; /* a power of two */
 	struct tally_packet *packets;
 	struct tally_report *reports;
+	struct tally_stamp *stamps;
+	__u64 *place;
 	struct tally_event *events;
-	uint64_t *event_counts;
+	__u64 *event_counts;
 	struct sink_stream *stream;
 	uint32_t stream_count;
 	uint64_t gone; /* packets whose record was overwritten before it was gathered */
@@ -91,14 +99,21 @@ int sink_open(struct sink *s, const struct sink_config *c);
 int sink_attach(struct sink *s, const struct sink_config *c);
 void sink_close(struct sink *s);
 
-/* One frame through the program, as if it had come in: its XDP verdict, or -errno. */
+/* One frame, as if it had come in: its XDP verdict, or -errno.  *ns: what it took, if known. */
 int sink_feed(struct sink *s, const void *frame, size_t len, uint32_t repeat, uint32_t *ns);
 
-/* The program's file descriptor. */
+/*
+ * In memory: judge a burst that came in at now.  Returns how many are no copies, or such
+ * that go on (--pass); their numbers are in pass[].
+ */
+uint32_t sink_memory_judge(struct sink *s, const struct burst_frame *f, uint32_t n, uint64_t now_ns,
+			   uint32_t pass[BURST_MAX]);
+
+/* In the kernel: the program's file descriptor. */
 int sink_program(const struct sink *s);
 
 /* Put a stamp where publishers would. */
-int sink_stamp_set(struct sink *s, uint32_t slot, const struct tally_stamp *stamp);
+void sink_stamp_set(struct sink *s, uint32_t slot, const struct tally_stamp *stamp);
 
 /* Take over what the rings hold: all at the end, else what may soon be overwritten. */
 int sink_gather(struct sink *s, bool all);

@@ -10,13 +10,43 @@
 
 #include "xdp/log.h"
 
-#define STAMPS_BYTES (TALLY_STAMPS * sizeof(struct tally_stamp))
+static struct tally_stamp *stamps_map(int fd, const char *pin)
+{
+	void *p = mmap(NULL, STAMPS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (p == MAP_FAILED) {
+		log_err("crier-load: cannot map %s: %s", pin, strerror(errno));
+		p = NULL;
+	}
+	close(fd);
+	return p;
+}
+
+struct tally_stamp *stamps_make(const char *pin)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	struct tally_stamp *stamps;
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "stamps", sizeof(uint32_t), sizeof(*stamps),
+				TALLY_STAMPS, &opts);
+
+	if (fd < 0 || bpf_obj_pin(fd, pin)) {
+		log_err("crier-load sink: cannot pin the stamps at %s: %s (it must be a new name "
+			"on a bpffs)",
+			pin, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return NULL;
+	}
+	stamps = stamps_map(fd, pin);
+	if (!stamps)
+		unlink(pin);
+	return stamps;
+}
 
 struct tally_stamp *stamps_open(const char *pin)
 {
 	struct bpf_map_info info = {0};
 	uint32_t len = sizeof(info);
-	void *p;
 	int fd = bpf_obj_get(pin);
 
 	if (fd < 0) {
@@ -31,13 +61,7 @@ struct tally_stamp *stamps_open(const char *pin)
 		close(fd);
 		return NULL;
 	}
-	p = mmap(NULL, STAMPS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (p == MAP_FAILED) {
-		log_err("crier-load: cannot map %s: %s", pin, strerror(errno));
-		p = NULL;
-	}
-	close(fd);
-	return p;
+	return stamps_map(fd, pin);
 }
 
 void stamps_close(struct tally_stamp *stamps)

@@ -10,6 +10,11 @@
 
 #include "tally.h"
 
+#define STAMPS_BYTES (TALLY_STAMPS * sizeof(struct tally_stamp))
+
+/* A new map of stamps, pinned there, as memory; NULL with the reason logged. */
+struct tally_stamp *stamps_make(const char *pin);
+
 /* The map at a pin as memory; NULL with the reason logged. */
 struct tally_stamp *stamps_open(const char *pin);
 void stamps_close(struct tally_stamp *stamps);

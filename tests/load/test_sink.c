@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The judge on trial: every fault that it must know is fed to its program, frame by
- * frame through BPF_PROG_TEST_RUN, and nothing else may be found.
+ * The judge on trial: every fault that it must know is fed to it frame by frame, through
+ * BPF_PROG_TEST_RUN and to the same rules in memory, and nothing else may be found.  Both
+ * must tell the same (run_judge()).
  */
 #include <errno.h>
 #include <pthread.h>
@@ -56,6 +57,7 @@ static void verdict_check(const struct run *r, const struct fault_case *f)
 		check_u64(f->name, "seen", v->seen, v->due);
 		assert_true(v->due > 0);
 		assert_true(judge_complete(&r->sink, &r->log, 1));
+		assert_true(judge_complete(&r->twin, &r->log, 1));
 	}
 }
 
@@ -78,7 +80,7 @@ static void test_faults(void **state)
 		}
 		run_start(r);
 		f->send(r);
-		assert_int_equal(judge(&r->v, &r->sink, &r->log, 1, NULL, 0), 0);
+		run_judge(r, 1, NULL, 0);
 		verdict_check(r, f);
 		run_end(r);
 	}
@@ -117,7 +119,7 @@ static void test_expectations(void **state)
 		r->spec.dscp = cases[i].dscp;
 		packet_make(r, "a", 0, true);
 		send_to(r, A4);
-		assert_int_equal(judge(&r->v, &r->sink, &r->log, 1, NULL, 0), 0);
+		run_judge(r, 1, NULL, 0);
 		for (c = 0; c < TALLY_N; c++)
 			if (is_wrong[c])
 				check_u64(cases[i].name, counter_name[c], r->v.c[c],
@@ -148,7 +150,7 @@ static void test_station(void **state)
 	send_to(r, A6);
 	r->spec.dst_mac[5] = 8;
 	send_to(r, A6);
-	assert_int_equal(judge(&r->v, &r->sink, &r->log, 1, NULL, 0), 0);
+	run_judge(r, 1, NULL, 0);
 	check_u64("station", "wrong_mac", r->v.c[TALLY_wrong_mac], 1);
 	check_u64("station", "misdirected", verdict_misdirected(&r->v), 1);
 	check_u64("station", "lost", r->v.lost, 0);
@@ -172,14 +174,17 @@ static void test_stamps(void **state)
 	stamp.hash = wire_hash(r->payload, r->len);
 	stamp.ssrc = htonl(SSRC_OPUS);
 	stamp.seq = 100;
-	assert_int_equal(sink_stamp_set(&r->sink, slot, &stamp), 0);
+	sink_stamp_set(&r->sink, slot, &stamp);
+	sink_stamp_set(&r->twin, slot, &stamp);
 	send_to(r, A4);
 	r->payload[30] ^= 1;
 	for (i = 0; i < 2; i++)
 		send_to(r, A6); /* the first to come may be the corrupt one: the stamp knows */
-	assert_int_equal(judge(&r->v, &r->sink, &r->log, 1, NULL, 0), 0);
+	run_judge(r, 1, NULL, 0);
 	check_u64("stamps", "corrupt", r->v.c[TALLY_corrupt], 2);
 	check_u64("stamps", "latency", r->v.latency.n, 1);
+	check_u64("stamps", "latency in memory", r->twin_v.latency.n, 1);
+	assert_true(r->twin_v.latency.max >= 5000000);
 	assert_true(r->v.latency.max >= 5000000);
 	assert_true(r->v.latency.p50 > 4800000 && r->v.latency.p50 <= r->v.latency.max);
 	run_end(r);
@@ -209,17 +214,15 @@ static void test_churners(void **state)
 	w[0].from_ns = s->pkt[22].ns;
 	w[0].until_ns = s->pkt[57].ns;
 	w[1] = (struct window){2, w[0].from_ns, w[0].until_ns};
-	assert_int_equal(judge(&r->v, &r->sink, &r->log, 1, w, 1), 0);
+	run_judge(r, 1, w, 1);
 	check_u64("churners", "verdict", r->v.reasons, 0);
 	check_u64("churners", "churner_copies", r->v.churner_copies, 79);
-	verdict_free(&r->v);
-	assert_int_equal(judge(&r->v, &r->sink, &r->log, 1, w, 2), 0);
+	run_judge(r, 1, w, 2);
 	check_u64("churners", "window_lost", r->v.window_lost, 1);
 	assert_true(r->v.reasons > 0);
-	verdict_free(&r->v);
 	send_to(r, B4); /* packet 99, late: a churner may have it, but only once */
 	send_to(r, B4);
-	assert_int_equal(judge(&r->v, &r->sink, &r->log, 1, w, 1), 0);
+	run_judge(r, 1, w, 1);
 	check_u64("churners", "doubled", r->v.c[TALLY_doubled], 1);
 	run_end(r);
 }
@@ -232,22 +235,19 @@ static void test_logs(void **state)
 	run_start(r);
 	send_round(r, 0, 3);
 	r->log.ended = 0;
-	assert_int_equal(judge(&r->v, &r->sink, &r->log, 1, NULL, 0), 0);
+	run_judge(r, 1, NULL, 0);
 	assert_int_equal(r->v.reasons, 1);
 	assert_false(r->v.due_known);
 	assert_false(judge_complete(&r->sink, &r->log, 1));
-	verdict_free(&r->v);
 	r->log.ended = 1;
 	r->log.stream[0].ssrc++;
-	assert_int_equal(judge(&r->v, &r->sink, &r->log, 1, NULL, 0), 0);
+	run_judge(r, 1, NULL, 0);
 	assert_non_null(strstr(r->v.reason[0], "SSRC"));
-	verdict_free(&r->v);
 	r->log.stream[0].ssrc--;
 	r->log.failed = 1;
-	assert_int_equal(judge(&r->v, &r->sink, &r->log, 1, NULL, 0), 0);
+	run_judge(r, 1, NULL, 0);
 	assert_int_equal(r->v.reasons, 1);
-	verdict_free(&r->v);
-	assert_int_equal(judge(&r->v, &r->sink, NULL, 0, NULL, 0), 0);
+	run_judge(r, 0, NULL, 0);
 	assert_false(r->v.due_known);
 	assert_int_equal(r->v.reasons, 0);
 	run_end(r);
@@ -355,7 +355,7 @@ static void test_million(void **state)
 		if (i == 888888)
 			assert_int_equal(frame_to(r, &to), XDP_DROP);
 	}
-	assert_int_equal(judge(&r->v, &r->sink, &r->log, 1, NULL, 0), 0);
+	run_judge(r, 1, NULL, 0);
 	check_u64("million", "listeners", r->v.listeners, MANY);
 	check_u64("million", "due", r->v.due, MANY);
 	check_u64("million", "seen", r->v.seen, MANY - 1);

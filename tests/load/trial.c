@@ -44,6 +44,8 @@ void run_open(struct run *r)
 		r->config.expect.ttl = r->config.expect.dscp = -1;
 	r->config.ssrc = r->ssrc;
 	assert_int_equal(sink_open(&r->sink, &r->config), 0);
+	r->config.in_memory = true;
+	assert_int_equal(sink_open(&r->twin, &r->config), 0);
 	r->spec.from = endpoint("192.0.2.1:4000");
 	r->spec.ttl = 64;
 	r->spec.dscp = 46;
@@ -145,12 +147,15 @@ int frame_to(struct run *r, const struct crier_endpoint *to)
 	uint8_t frame[FRAME_MAX_BYTES];
 	struct frame_spec spec = r->spec;
 	size_t len;
+	int verdict;
 
 	spec.to = *to;
 	if (!addr_is_v4(&to->addr) && addr_is_v4(&spec.from.addr))
 		spec.from = endpoint("[fd00::ff]:4000");
 	len = frame_build(frame, &spec, r->payload, r->len);
-	return sink_feed(&r->sink, frame, len, 1, NULL);
+	verdict = sink_feed(&r->sink, frame, len, 1, NULL);
+	assert_int_equal(sink_feed(&r->twin, frame, len, 1, NULL), verdict);
+	return verdict;
 }
 
 void send_to(struct run *r, int listener)
@@ -175,11 +180,64 @@ void send_round(struct run *r, uint64_t first, uint64_t n)
 	}
 }
 
+/* Two clocks cannot agree: without them, all that a report says. */
+static void times_remove(json_t *o)
+{
+	static const char *const times[] = {"latency_us", "first_copy_us", "last_copy_us",
+					    "spread_us",  "copies_per_s",  "seconds",
+					    "ns"};
+	size_t i;
+	json_t *each;
+
+	for (i = 0; i < sizeof(times) / sizeof(*times); i++)
+		json_object_del(o, times[i]);
+	json_array_foreach (json_object_get(o, "rooms"), i, each)
+		times_remove(each);
+	json_array_foreach (json_object_get(o, "first"), i, each)
+		times_remove(each);
+}
+
+static json_t *report_of(const struct verdict *v, const struct sink *s)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+	json_t *o;
+
+	assert_non_null(f);
+	assert_int_equal(report_json(v, s, f), 0);
+	fclose(f);
+	o = json_loads(text, 0, NULL);
+	assert_non_null(o);
+	free(text);
+	times_remove(o);
+	return o;
+}
+
+void run_judge(struct run *r, size_t logs, const struct window *w, size_t windows)
+{
+	json_t *kernel, *memory;
+
+	verdict_free(&r->v);
+	verdict_free(&r->twin_v);
+	assert_int_equal(judge(&r->v, &r->sink, &r->log, logs, w, windows), 0);
+	assert_int_equal(judge(&r->twin_v, &r->twin, &r->log, logs, w, windows), 0);
+	kernel = report_of(&r->v, &r->sink);
+	memory = report_of(&r->twin_v, &r->twin);
+	if (!json_equal(kernel, memory))
+		fail_msg("in the kernel: %s\nin memory: %s", json_dumps(kernel, 0),
+			 json_dumps(memory, 0));
+	json_decref(kernel);
+	json_decref(memory);
+}
+
 void run_end(struct run *r)
 {
 	verdict_free(&r->v);
+	verdict_free(&r->twin_v);
 	publog_free(&r->log);
 	sink_close(&r->sink);
+	sink_close(&r->twin);
 	roster_free(&r->roster);
 	free(r);
 }

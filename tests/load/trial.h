@@ -21,9 +21,10 @@ struct run {
 	struct roster roster;
 	struct sink_config config;
 	struct sink_ssrc ssrc[2];
-	struct sink sink;
+	struct sink sink; /* in the kernel */
+	struct sink twin; /* in memory; gets what sink gets */
 	struct publog log;
-	struct verdict v;
+	struct verdict v, twin_v;
 	struct frame_spec spec; /* of the next frame; to is set when it is sent */
 	uint8_t payload[1500];
 	size_t len;
@@ -43,6 +44,9 @@ void report_make(struct run *r, const char *room, uint64_t mono_ns, bool log);
 int frame_to(struct run *r, const struct crier_endpoint *to);
 void send_to(struct run *r, int listener);
 void send_round(struct run *r, uint64_t first, uint64_t n);
+
+/* Both sides' verdicts; they must be the same but for times. */
+void run_judge(struct run *r, size_t logs, const struct window *w, size_t windows);
 void run_end(struct run *r);
 struct run *run_new(void);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Where the sink writes down what it saw: faults, windows, times, packets on record. */
-#ifndef CRIER_LOAD_SINK_NOTE_BPF_H
-#define CRIER_LOAD_SINK_NOTE_BPF_H
+#ifndef CRIER_LOAD_SINK_NOTE_H
+#define CRIER_LOAD_SINK_NOTE_H
 
-#include "sink_view.bpf.h"
+#include "sink_view.h"
 
 static __always_inline void count(struct tally_cpu *cpu, __u32 n)
 {
@@ -11,27 +11,25 @@ static __always_inline void count(struct tally_cpu *cpu, __u32 n)
 }
 
 /* One more of this fault: keep the first few whole, for the report. */
-__noinline int fault_note(struct view *v, __u32 counter, int stream, int member_pos)
+VERIFIED_ALONE int fault_note(struct view *v, __u32 counter)
 {
-	__u32 member = (__u32)member_pos;
-	__u32 n, cpu = bpf_get_smp_processor_id();
+	__u32 cpu = CPU_NOW();
 	struct tally_event *e;
 	struct tally_cpu *c;
 	__u64 *seen, at;
 
 	if (!v || counter >= TALLY_N || counter >= 32)
 		return 0;
-	c = bpf_map_lookup_elem(&cpus, &cpu);
+	c = tables_cpus(v->t, cpu);
 	if (c)
 		c->c[counter]++;
-	seen = bpf_map_lookup_elem(&event_counts, &counter);
+	seen = tables_event_counts(v->t, counter);
 	if (!seen || *seen >= TALLY_EVENTS)
 		return 0;
-	at = __sync_fetch_and_add(seen, 1);
+	at = TALLY_ADD(seen, 1);
 	if (at >= TALLY_EVENTS)
 		return 0;
-	n = counter * TALLY_EVENTS + (__u32)at;
-	e = bpf_map_lookup_elem(&events, &n);
+	e = tables_events(v->t, counter * TALLY_EVENTS + (__u32)at);
 	if (!e)
 		return 0;
 	e->ns = v->now;
@@ -39,10 +37,10 @@ __noinline int fault_note(struct view *v, __u32 counter, int stream, int member_
 	__builtin_memcpy(e->daddr, v->key.addr, 16);
 	e->sport = v->sport;
 	e->dport = v->key.port;
-	e->stream = stream;
+	e->stream = v->stream;
 	e->pos = v->kind == KIND_UDP || v->synth ? (__u32)v->s.seq : v->seq;
 	e->len = v->len;
-	e->member = (__s32)member;
+	e->member = v->member;
 	return 0;
 }
 
@@ -92,13 +90,16 @@ static __always_inline void latency_add(struct tally_cpu *cpu, __u64 ns)
 enum fresh { FRESH, FRESH_LATE, DOUBLED, STALE, CONTENDED };
 
 /* Note position pos in a listener's window of the last 32: is it there already? */
-__noinline int window_note(__u32 mark_number, __u32 pos)
+VERIFIED_ALONE int window_note(struct view *v, __u32 mark_number, __u32 pos)
 {
-	struct tally_mark *mark = bpf_map_lookup_elem(&marks, &mark_number);
+	struct tally_mark *mark;
 	__u64 old, next;
 	__u32 bits, top;
 	int i, ahead;
 
+	if (!v)
+		return CONTENDED;
+	mark = tables_marks(v->t, mark_number);
 	if (!mark)
 		return CONTENDED;
 	for (i = 0; i < CAS_TRIES; i++) {
@@ -123,10 +124,10 @@ __noinline int window_note(__u32 mark_number, __u32 pos)
 			verdict = FRESH_LATE;
 		}
 		next = (__u64)top << 32 | bits;
-		if (__sync_val_compare_and_swap(&mark->window, old, next) == old) {
+		if (TALLY_CAS(&mark->window, old, next)) {
 			if (!old)
 				mark->first = pos;
-			__sync_fetch_and_add(&mark->copies, 1);
+			(void)TALLY_ADD(&mark->copies, 1);
 			return verdict;
 		}
 	}
@@ -134,24 +135,27 @@ __noinline int window_note(__u32 mark_number, __u32 pos)
 }
 
 /* The same for sender reports: their NTP time grows. */
-__noinline int report_note(__u32 mark_number, __u64 ntp)
+VERIFIED_ALONE int report_note(struct view *v, __u32 mark_number)
 {
-	struct tally_mark *mark = bpf_map_lookup_elem(&marks, &mark_number);
+	struct tally_mark *mark;
 	__u64 old;
 	int i;
 
+	if (!v)
+		return CONTENDED;
+	mark = tables_marks(v->t, mark_number);
 	if (!mark)
 		return CONTENDED;
 	for (i = 0; i < CAS_TRIES; i++) {
 		old = *(volatile __u64 *)&mark->rtcp_ntp;
-		if (ntp == old)
+		if (v->ntp == old)
 			return DOUBLED;
-		if (ntp < old) {
-			__sync_fetch_and_add(&mark->rtcp_copies, 1);
+		if (v->ntp < old) {
+			(void)TALLY_ADD(&mark->rtcp_copies, 1);
 			return FRESH_LATE;
 		}
-		if (__sync_val_compare_and_swap(&mark->rtcp_ntp, old, ntp) == old) {
-			__sync_fetch_and_add(&mark->rtcp_copies, 1);
+		if (TALLY_CAS(&mark->rtcp_ntp, old, v->ntp)) {
+			(void)TALLY_ADD(&mark->rtcp_copies, 1);
 			return FRESH;
 		}
 	}
@@ -177,11 +181,12 @@ static __always_inline void position_note(struct tally_stream *st, __u32 pos)
 }
 
 /* This CPU's record of a packet: when its copies came, what is in them. */
-static __always_inline struct tally_packet *packet_record(__u32 cpu, __u32 stream, __u32 pos,
-							  __u64 now, __u64 hash)
+static __always_inline struct tally_packet *packet_record(struct view *v, __u32 pos, __u64 hash)
 {
-	__u32 n = (cpu * rules.streams + stream) * rules.ring + (pos & (rules.ring - 1));
-	struct tally_packet *p = bpf_map_lookup_elem(&packets, &n);
+	sink_rules *rules = tables_rules(v->t);
+	__u32 row = v->cpu * rules->streams + (__u32)v->stream;
+	__u32 n = row * rules->ring + (pos & (rules->ring - 1));
+	struct tally_packet *p = tables_packets(v->t, n);
 
 	if (!p)
 		return NULL;
@@ -190,22 +195,22 @@ static __always_inline struct tally_packet *packet_record(__u32 cpu, __u32 strea
 	if (p->pos && (__s32)(pos - p->pos) < 0)
 		return NULL; /* its record is gone: harvested long ago */
 	p->pos = 0;
-	p->first_ns = now;
-	p->last_ns = now;
+	p->first_ns = v->now;
+	p->last_ns = v->now;
 	p->hash = hash;
 	p->copies = 0;
 	p->pos = pos;
 	return p;
 }
 
-static __always_inline struct tally_report *report_record(__u32 cpu, __u32 stream, __u64 ntp,
-							  __u64 hash)
+static __always_inline struct tally_report *report_record(struct view *v, __u64 hash)
 {
-	__u32 n = (cpu * rules.streams + stream) * TALLY_REPORTS + tally_report_slot(ntp);
-	struct tally_report *r = bpf_map_lookup_elem(&reports, &n);
+	__u32 row = v->cpu * tables_rules(v->t)->streams + (__u32)v->stream;
+	__u32 n = row * TALLY_REPORTS + tally_report_slot(v->ntp);
+	struct tally_report *r = tables_reports(v->t, n);
 
-	if (r && r->ntp != ntp) {
-		r->ntp = ntp;
+	if (r && r->ntp != v->ntp) {
+		r->ntp = v->ntp;
 		r->hash = hash;
 		r->copies = 0;
 	}

@@ -1,16 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What the sink knows of a packet, from the outside in.  A parser of its own. */
-#ifndef CRIER_LOAD_SINK_VIEW_BPF_H
-#define CRIER_LOAD_SINK_VIEW_BPF_H
+#ifndef CRIER_LOAD_SINK_VIEW_H
+#define CRIER_LOAD_SINK_VIEW_H
+
+#include "pktgen.h"
+#include "sink_tables.h"
 
 #include <linux/if_ether.h>
-#include <linux/in.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/udp.h>
 #include <bpf/bpf_endian.h>
 
-#include "sink_maps.bpf.h"
+typedef __u16 any16 UNALIGNED;
+typedef __u32 any32 UNALIGNED;
+typedef __u64 any64 UNALIGNED;
+typedef struct ethhdr any_eth UNALIGNED;
+typedef struct iphdr any_ip UNALIGNED;
+typedef struct ipv6hdr any_ip6 UNALIGNED;
+typedef struct udphdr any_udp UNALIGNED;
+typedef struct wire_synth any_synth UNALIGNED;
+typedef struct pktgen_head any_pktgen UNALIGNED;
 
 enum kind { KIND_OTHER, KIND_RTP, KIND_RTCP, KIND_UDP };
 
@@ -22,6 +32,10 @@ struct scan {
 
 /* What is known of a packet; filled from the outside in. */
 struct view {
+	const struct tables *t;
+	int stream; /* number, or NO_STREAM */
+	int member; /* number, or NO_MEMBER */
+	__u32 cpu;
 	struct wire_key key; /* destination; room is added later */
 	__u32 src[4];
 	__u64 sum; /* pseudo header and UDP header */
@@ -45,10 +59,10 @@ struct view {
 #define opaque(var) asm volatile("" : "+r"(var))
 
 /* Sum and hash len bytes at off; 0, or -1 if the frame ends before. */
-__noinline int scan_bytes(struct xdp_md *ctx, __u32 off, __u32 len, struct scan *s)
+VERIFIED_ALONE int scan_bytes(sink_frame *f, __u32 off, __u32 len, struct scan *s)
 {
-	void *end = (void *)(long)ctx->data_end;
-	void *p = (void *)(long)ctx->data;
+	const void *end = (void *)(long)f->data_end;
+	const void *p = (void *)(long)f->data;
 	__u64 sum, a, b, word, next;
 	int i;
 
@@ -64,8 +78,8 @@ __noinline int scan_bytes(struct xdp_md *ctx, __u32 off, __u32 len, struct scan 
 		opaque(end);
 		if (p + 16 > end)
 			return -1;
-		word = *(__u64 *)p;
-		next = *(__u64 *)(p + 8);
+		word = *(const any64 *)p;
+		next = *(const any64 *)(p + 8);
 		sum += (word & 0xffffffff) + (word >> 32);
 		sum += (next & 0xffffffff) + (next >> 32);
 		a = wire_mix(a, word);
@@ -77,7 +91,7 @@ __noinline int scan_bytes(struct xdp_md *ctx, __u32 off, __u32 len, struct scan 
 		opaque(end);
 		if (p + 8 > end)
 			return -1;
-		word = *(__u64 *)p;
+		word = *(const any64 *)p;
 		sum += (word & 0xffffffff) + (word >> 32);
 		a = wire_mix(a, word);
 		p += 8;
@@ -88,19 +102,19 @@ __noinline int scan_bytes(struct xdp_md *ctx, __u32 off, __u32 len, struct scan 
 		if (len & 4) {
 			if (p + 4 > end)
 				return -1;
-			word = *(__u32 *)p;
+			word = *(const any32 *)p;
 			p += 4;
 		}
 		if (len & 2) {
 			if (p + 2 > end)
 				return -1;
-			word |= (__u64) * (__u16 *)p << ((len & 4) * 8);
+			word |= (__u64) * (const any16 *)p << ((len & 4) * 8);
 			p += 2;
 		}
 		if (len & 1) {
 			if (p + 1 > end)
 				return -1;
-			word |= (__u64) * (__u8 *)p << ((len & 6) * 8);
+			word |= (__u64) * (const __u8 *)p << ((len & 6) * 8);
 		}
 		sum += (word & 0xffffffff) + (word >> 32);
 		a = wire_mix(a, word);
@@ -126,9 +140,9 @@ static __always_inline __u64 add128(const __u32 a[4])
 }
 
 /* p holds what is left of the frame: is there a synthetic packet's header? */
-static __always_inline void view_synth(void *p, void *end, __u32 len, struct view *v)
+static __always_inline void view_synth(const void *p, const void *end, __u32 len, struct view *v)
 {
-	struct wire_synth *s = p;
+	const any_synth *s = p;
 
 	if (len < sizeof(*s) || p + sizeof(*s) > end || s->magic != WIRE_MAGIC)
 		return;
@@ -141,29 +155,30 @@ static __always_inline void view_synth(void *p, void *end, __u32 len, struct vie
 }
 
 /* The same of the kernel's pktgen: room, number and time as if it were one of ours. */
-static __always_inline int view_pktgen(void *p, void *end, struct view *v)
+static __always_inline int view_pktgen(const void *p, const void *end, struct view *v)
 {
-	struct pktgen_head *head = p;
+	sink_rules *rules = tables_rules(v->t);
+	const any_pktgen *head = p;
 	__u32 n;
 
-	if (!rules.pktgen_rooms || v->len < sizeof(*head) || p + sizeof(*head) > end ||
+	if (!rules->pktgen_rooms || v->len < sizeof(*head) || p + sizeof(*head) > end ||
 	    head->magic != bpf_htonl(PKTGEN_MAGIC))
 		return 0;
 	n = bpf_ntohl(head->n);
-	v->s.room = n % rules.pktgen_rooms;
-	v->s.seq = n / rules.pktgen_rooms;
+	v->s.room = n % rules->pktgen_rooms;
+	v->s.seq = n / rules->pktgen_rooms;
 	v->s.sent_ns = bpf_ntohl(head->sec) * 1000000000ULL + bpf_ntohl(head->usec) * 1000ULL -
-		       rules.pktgen_epoch_ns;
-	v->s.check = *(__u64 *)(p + PKTGEN_TIME); /* as a check word: summed and not hashed */
+		       rules->pktgen_epoch_ns;
+	v->s.check = *(const any64 *)(p + PKTGEN_TIME); /* as a check word: summed, not hashed */
 	v->kind = KIND_UDP;
 	v->synth = v->pktgen = 1;
 	return 1;
 }
 
 /* RTP, RTCP, synthetic: what the payload says of itself. */
-static __always_inline void view_inner(void *p, void *end, struct view *v)
+static __always_inline void view_inner(const void *p, const void *end, struct view *v)
 {
-	__u32 *head = p;
+	const any32 *head = p;
 	__u8 first, second;
 
 	if (view_pktgen(p, end, v) || v->len < 12 || p + 12 > end)
@@ -188,54 +203,42 @@ static __always_inline void view_inner(void *p, void *end, struct view *v)
 	}
 }
 
-static __always_inline int stream_of(struct view *v)
-{
-	int n = -1;
-
-	if (v->pktgen)
-		return stream_find(v->s.room, PKTGEN_KIND);
-	if (v->kind == KIND_RTP || v->kind == KIND_RTCP)
-		n = stream_find(v->ssrc, 0);
-	if (n < 0 && v->synth) /* an RTP one too: a wrong SSRC is found out later */
-		n = stream_find(v->s.room, 1 + v->s.slot);
-	return n;
-}
-
 /* From Ethernet inwards; 0, or -1 if it is none of ours. */
-static __always_inline int view_outer(struct xdp_md *ctx, struct view *v)
+static __always_inline int view_outer(sink_frame *f, struct view *v)
 {
-	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	struct ethhdr *eth = data;
-	struct udphdr *udp;
+	const void *data = (void *)(long)f->data, *end = (void *)(long)f->data_end;
+	sink_rules *rules = tables_rules(v->t);
+	const any_eth *eth = data;
+	const any_udp *udp;
 	__u64 mac, sum = 0;
 	__u32 l4_len, off = sizeof(*eth), ip_left;
 	__u16 proto;
 	int i;
 
-	if ((void *)(eth + 1) > end)
+	if ((const void *)(eth + 1) > end)
 		return -1;
 	proto = eth->h_proto;
-	mac = *(__u64 *)eth & 0xffffffffffffULL;
-	v->wrong_mac = rules.ifaces != 0;
-#pragma unroll
+	mac = *(const any64 *)data & 0xffffffffffffULL;
+	v->wrong_mac = rules->ifaces != 0;
+	UNROLL
 	for (i = 0; i < TALLY_IFACES; i++)
-		if (mac == rules.mac[i])
+		if (mac == rules->mac[i])
 			v->wrong_mac = 0;
-#pragma unroll
+	UNROLL
 	for (i = 0; i < 2; i++) {
 		if (proto != bpf_htons(ETH_P_8021Q) && proto != bpf_htons(ETH_P_8021AD))
 			break;
 		if (data + off + 4 > end)
 			return -1;
-		proto = *(__u16 *)(data + off + 2);
+		proto = *(const any16 *)(data + off + 2);
 		off += 4;
 	}
 	v->frame_len = end - data;
 	if (proto == bpf_htons(ETH_P_IP)) {
-		struct iphdr *ip = data + off;
-		__u32 *w = (__u32 *)ip;
+		const any_ip *ip = data + off;
+		const any32 *w = data + off;
 
-		if ((void *)(ip + 1) > end || ip->version != 4 || ip->ihl != 5 ||
+		if ((const void *)(ip + 1) > end || ip->version != 4 || ip->ihl != 5 ||
 		    ip->protocol != IPPROTO_UDP || ip->frag_off & bpf_htons(0x3fff))
 			return -1;
 		sum = (__u64)w[0] + w[1] + w[2] + w[3] + w[4];
@@ -249,14 +252,15 @@ static __always_inline int view_outer(struct xdp_md *ctx, struct view *v)
 		ip_left = bpf_ntohs(ip->tot_len) - sizeof(*ip);
 		off += sizeof(*ip);
 	} else if (proto == bpf_htons(ETH_P_IPV6)) {
-		struct ipv6hdr *ip6 = data + off;
+		const any_ip6 *ip6 = data + off;
 
-		if ((void *)(ip6 + 1) > end || ip6->version != 6 || ip6->nexthdr != IPPROTO_UDP)
+		if ((const void *)(ip6 + 1) > end || ip6->version != 6 ||
+		    ip6->nexthdr != IPPROTO_UDP)
 			return -1;
 		__builtin_memcpy(v->src, &ip6->saddr, 16);
 		__builtin_memcpy(v->key.addr, &ip6->daddr, 16);
 		v->ttl = ip6->hop_limit;
-		v->dscp = (bpf_ntohs(*(__u16 *)ip6) >> 6) & 63;
+		v->dscp = (bpf_ntohs(*(const any16 *)ip6) >> 6) & 63;
 		sum = add128(v->src) + add128(v->key.addr);
 		ip_left = bpf_ntohs(ip6->payload_len);
 		off += sizeof(*ip6);
@@ -264,7 +268,7 @@ static __always_inline int view_outer(struct xdp_md *ctx, struct view *v)
 		return -1;
 	}
 	udp = data + off;
-	if ((void *)(udp + 1) > end)
+	if ((const void *)(udp + 1) > end)
 		return -1;
 	v->sport = udp->source;
 	v->key.port = udp->dest;
@@ -283,21 +287,21 @@ static __always_inline int view_outer(struct xdp_md *ctx, struct view *v)
 }
 
 /* Sum all, hash all but the check word of a synthetic one. 0: the frame holds it all. */
-static __always_inline int view_scan(struct xdp_md *ctx, struct view *v, struct scan *s)
+static __always_inline int view_scan(sink_frame *f, struct view *v, struct scan *s)
 {
 	__u32 at = v->kind == KIND_UDP ? 0 : WIRE_RTP_LEN, head;
 
 	s->sum = v->sum;
 	s->lanes.a = s->lanes.b = WIRE_SEED;
 	if (!v->synth) {
-		if (scan_bytes(ctx, v->payload, v->len, s))
+		if (scan_bytes(f, v->payload, v->len, s))
 			return -1;
 		s->hash = wire_hash_end(&s->lanes, v->len);
 		return 0;
 	}
 	head = v->pktgen ? PKTGEN_TIME : at + WIRE_CHECK_OFFSET;
-	if (scan_bytes(ctx, v->payload, head, s) ||
-	    scan_bytes(ctx, v->payload + head + 8, v->len - head - 8, s))
+	if (scan_bytes(f, v->payload, head, s) ||
+	    scan_bytes(f, v->payload + head + 8, v->len - head - 8, s))
 		return -1;
 	s->sum += (v->s.check & 0xffffffff) + (v->s.check >> 32);
 	s->hash = wire_hash_end(&s->lanes, v->len - 8);
