@@ -31,7 +31,7 @@ static size_t link_write(uint8_t *p, const struct frame_spec *s, int v4)
 	int i;
 
 	memcpy(p, s->dst_mac, 6);
-	memcpy(p + 6, "\x02\x00\x00\x00\x00\x01", 6);
+	memcpy(p + 6, s->src_mac, 6);
 	for (i = 0; i < s->vlans; i++, at += 4) {
 		put16(p + at, i + 1 < s->vlans ? 0x88a8 : 0x8100);
 		put16(p + at + 2, (uint32_t)(100 + i));

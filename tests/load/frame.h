@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Ethernet frames for the sink's tests, right or wrong in one respect.  The checksums
- * are summed the slow way: what checks a checksum must not be checked by itself.
+ * Ethernet frames for the sink's tests and for publishers without a network stack, right
+ * or wrong in one respect.  The checksums are summed the slow way: what checks a checksum
+ * must not be checked by itself.
  */
 #ifndef CRIER_LOAD_FRAME_H
 #define CRIER_LOAD_FRAME_H
@@ -26,7 +27,7 @@ enum frame_fault {
 
 struct frame_spec {
 	struct crier_endpoint from, to;
-	uint8_t dst_mac[6];
+	uint8_t src_mac[6], dst_mac[6];
 	int vlans;
 	uint8_t ttl, dscp;
 	enum frame_fault fault;

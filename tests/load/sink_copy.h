@@ -216,7 +216,7 @@ static __always_inline int copy_look(sink_frame *f, struct view *v, const struct
 	return view_outer(f, v);
 }
 
-/* Second step: v->stream, and in v->key who would be right to get it. */
+/* Second step: v->stream, and in v->key and v->probe who would be right to get it. */
 static __always_inline struct tally_stream *copy_stream(struct view *v)
 {
 	struct tally_stream *st;
@@ -225,8 +225,10 @@ static __always_inline struct tally_stream *copy_stream(struct view *v)
 	if (v->stream < 0)
 		return NULL;
 	st = tables_streams(v->t, (__u32)v->stream);
-	if (st)
-		v->key.room = st->room;
+	if (!st)
+		return NULL;
+	v->key.room = st->room;
+	wire_probe_start(&v->probe, &v->key);
 	return st;
 }
 

@@ -5,7 +5,7 @@
 
 #include "sink_view.h"
 
-/* The member of v's key, or NO_MEMBER. */
+/* The member of v's key, or NO_MEMBER; the search goes on at v->probe. */
 VERIFIED_ALONE int member_find(struct view *v)
 {
 	struct wire_probe probe;
@@ -16,7 +16,7 @@ VERIFIED_ALONE int member_find(struct view *v)
 
 	if (!v)
 		return NO_MEMBER;
-	wire_probe_start(&probe, &v->key);
+	probe = v->probe;
 	for (i = 0; i < WIRE_INDEX_PROBES; i++) {
 		slot = wire_probe_slot(&probe, tables_rules(v->t)->index_mask);
 		word = tables_place(v->t, slot);
@@ -72,6 +72,7 @@ static __always_inline int stream_of(struct view *v)
 static __always_inline int member_find_any(struct view *v)
 {
 	v->key.room = tables_rules(v->t)->rooms == 1 ? 0 : WIRE_ROOM_ANY;
+	wire_probe_start(&v->probe, &v->key);
 	return member_find(v);
 }
 

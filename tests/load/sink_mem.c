@@ -109,53 +109,94 @@ void sink_memory_close(struct sink *s)
 	free(s->memory);
 }
 
-/* Whoever is looked up first, by the key as it is: a stream's own listener. */
-static inline const __u64 *word_fetch(const struct tables *t, const struct view *v)
+static __always_inline const __u64 *word_fetch(const struct view *v)
 {
-	struct wire_probe probe;
-	const __u64 *word;
+	const __u64 *word = &v->t->place[wire_probe_slot(&v->probe, v->t->rules.index_mask)];
 
-	wire_probe_start(&probe, &v->key);
-	word = &t->place[wire_probe_slot(&probe, t->rules.index_mask)];
 	__builtin_prefetch(word);
 	return word;
 }
 
-/* The rows of that word's listener: his, or at worst somebody's who collides with him. */
-static inline void rows_fetch(const struct tables *t, __u64 word, const struct tally_stream *st)
+/*
+ * The rows of that word's listener: the right one, or a stranger whose print is the same.
+ * Always inline: GCC before 14 takes a function that only fetches for one without effect,
+ * and drops its calls.
+ */
+static __always_inline void rows_fetch(const struct view *v, __u64 word,
+				       const struct tally_stream *st)
 {
 	__u32 n = (__u32)word - 1;
 
-	if (!word)
-		return;
-	__builtin_prefetch(&t->members[n]);
-	__builtin_prefetch(&t->marks[n * t->rules.slots + st->slot], 1);
+	__builtin_prefetch(&v->t->members[n]);
+	__builtin_prefetch(&v->t->marks[n * v->t->rules.slots + st->slot], 1);
+}
+
+/* A burst on its way through the three turns. */
+struct judged {
+	struct view v[BURST_MAX];
+	struct tally_stream *st[BURST_MAX];
+	const __u64 *word[BURST_MAX];
+	sink_frame in[BURST_MAX];
+	uint8_t alien[BURST_MAX];
+	uint8_t seek[BURST_MAX]; /* numbers of those whose word is not found yet */
+	uint32_t seeking;
+};
+
+static void burst_look(struct judged *b, const struct tables *t, const struct burst_frame *f,
+		       uint32_t n, uint64_t now_ns)
+{
+	uint32_t i;
+
+	b->seeking = 0;
+	memset(b->v, 0, n * sizeof(b->v[0]));
+	for (i = 0; i < n; i++) {
+		b->in[i] = (sink_frame){f[i].data, f[i].data + f[i].len};
+		b->alien[i] = copy_look(&b->in[i], &b->v[i], t, now_ns) != 0;
+		b->st[i] = b->alien[i] ? NULL : copy_stream(&b->v[i]);
+		if (!b->st[i])
+			continue;
+		b->word[i] = word_fetch(&b->v[i]);
+		b->seek[b->seeking++] = (uint8_t)i;
+	}
+}
+
+/*
+ * One probe of all who still seek.  A third of the listeners collide, and a miss each for
+ * word, member and mark cost more than all the rest of the judging.
+ */
+static void burst_seek(struct judged *b)
+{
+	uint32_t k, left = 0;
+
+	for (k = 0; k < b->seeking; k++) {
+		uint32_t i = b->seek[k];
+		struct view *v = &b->v[i];
+		__u64 word = *b->word[i];
+
+		if (!word)
+			continue;
+		if ((__u32)(word >> 32) == v->probe.print) {
+			rows_fetch(v, word, b->st[i]);
+			continue;
+		}
+		v->probe.block += v->probe.step;
+		b->word[i] = word_fetch(v);
+		b->seek[left++] = (uint8_t)i;
+	}
+	b->seeking = left;
 }
 
 uint32_t sink_memory_judge(struct sink *s, const struct burst_frame *f, uint32_t n, uint64_t now_ns,
 			   uint32_t pass[BURST_MAX])
 {
-	const struct tables *t = &s->memory->t;
-	struct tally_stream *st[BURST_MAX];
-	const __u64 *word[BURST_MAX];
-	struct view v[BURST_MAX];
-	sink_frame in[BURST_MAX];
-	int alien[BURST_MAX];
+	struct judged b;
 	uint32_t i, passed = 0;
 
-	for (i = 0; i < n; i++) {
-		in[i] = (sink_frame){f[i].data, f[i].data + f[i].len};
-		v[i] = (struct view){0};
-		alien[i] = copy_look(&in[i], &v[i], t, now_ns);
-		st[i] = alien[i] ? NULL : copy_stream(&v[i]);
-		if (st[i])
-			word[i] = word_fetch(t, &v[i]);
-	}
+	burst_look(&b, &s->memory->t, f, n, now_ns);
+	for (i = 0; b.seeking && i < WIRE_INDEX_PROBES; i++)
+		burst_seek(&b);
 	for (i = 0; i < n; i++)
-		if (st[i])
-			rows_fetch(t, *word[i], st[i]);
-	for (i = 0; i < n; i++)
-		if (alien[i] || copy_judge(&in[i], &v[i], st[i]) == XDP_PASS)
+		if (b.alien[i] || copy_judge(&b.in[i], &b.v[i], b.st[i]) == XDP_PASS)
 			pass[passed++] = i;
 	return passed;
 }

@@ -36,7 +36,8 @@ struct view {
 	int stream; /* number, or NO_STREAM */
 	int member; /* number, or NO_MEMBER */
 	__u32 cpu;
-	struct wire_key key; /* destination; room is added later */
+	struct wire_key key;	 /* destination; room is added later */
+	struct wire_probe probe; /* where the search for it goes on */
 	__u32 src[4];
 	__u64 sum; /* pseudo header and UDP header */
 	__u64 now;
