@@ -417,6 +417,16 @@ static void totals_judge(struct verdict *v)
 		reason(v, "no copy came");
 }
 
+/* What the sink itself did not take in was lost by nobody else. */
+static void load_judge(struct verdict *v, const struct sink_load *l)
+{
+	if (l && l->missed + l->no_buffer)
+		reason(v,
+		       "%" PRIu64
+		       " frames that the sink's device had no room for: the sink is at fault",
+		       (uint64_t)(l->missed + l->no_buffer));
+}
+
 static void clock_judge(struct verdict *v, const struct sink *s)
 {
 	uint64_t first = UINT64_MAX, last = 0;
@@ -459,6 +469,7 @@ int judge(struct verdict *v, struct sink *s, const struct publog *log, size_t lo
 	clock_judge(v, s);
 	totals_judge(v);
 	counters_judge(v);
+	load_judge(v, s->load);
 out:
 	if (rc)
 		log_err("crier-load sink: out of memory");

@@ -68,7 +68,7 @@ static void send_report(struct publisher *p, struct publish_stream *s, int bye)
 	uint8_t m[RTCP_MAX];
 	uint64_t ntp, ns = now_ns();
 	size_t len = rtcp_report(&s->rtp, m, ns, bye, &ntp);
-	int rc = publish_send(p->fd, &s->to, m, len);
+	int rc = publisher_send(p, s, m, len);
 
 	if (rc) {
 		log_failed(p, s, ns, rc);
@@ -112,7 +112,7 @@ static void send_packet(struct publisher *p, struct publish_stream *s, uint8_t *
 	if (p->stamps && o->opus)
 		stamp_put(p->stamps, s->rtp.ssrc, (uint16_t)(s->rtp.first_seq + s->rtp.pkts), hash,
 			  ns);
-	rc = publish_send(p->fd, &s->to, m, len);
+	rc = publisher_send(p, s, m, len);
 	if (rc) {
 		/* Its sequence number is used by the next one: to the listeners nothing is lost. */
 		log_failed(p, s, ns, rc);
@@ -279,6 +279,7 @@ static void stream_init(struct publisher *p, uint32_t n)
 		snprintf(s->room, sizeof(s->room), "%s", o->room);
 	s->room_key = wire_room_key(s->room);
 	s->slot = n % (uint32_t)o->streams;
+	s->fan_room = roster_room_find(&o->roster, s->room);
 	s->to = o->to;
 	s->to.port = htons((uint16_t)(ntohs(o->to.port) + room));
 	s->rtp.ssrc = o->have_ssrc ? (uint32_t)o->ssrc + n : wire_ssrc(s->room, s->slot);
@@ -328,11 +329,13 @@ static int file_open(struct publisher *p)
 	return 0;
 }
 
-static int sockets_open(struct publisher *p)
+static int ways_open(struct publisher *p)
 {
 	const struct publish_options *o = p->opt;
 	struct crier_endpoint other = o->from;
 
+	if (o->dpdk)
+		return publish_dpdk_open(p);
 	p->fd = publish_socket(o, o->have_from ? &o->from : NULL);
 	if (p->fd < 0)
 		return LOAD_WRONG;
@@ -378,7 +381,7 @@ int publisher_open(struct publisher *p, const struct publish_options *o)
 		if (!p->stamps)
 			return LOAD_WRONG;
 	}
-	rc = sockets_open(p);
+	rc = ways_open(p);
 	return rc ? rc : log_open(p);
 }
 
@@ -392,6 +395,7 @@ void publisher_close(struct publisher *p)
 		close(p->other_fd);
 	if (p->raw_fd >= 0)
 		close(p->raw_fd);
+	dpdk_close(p->dpdk);
 	stamps_close(p->stamps);
 	free(p->stream);
 	opus_file_free(&p->file);
@@ -403,12 +407,13 @@ int publish_main(int argc, char **argv)
 	struct publisher p;
 	int rc = publish_parse(&o, argc, argv);
 
-	if (rc)
-		return rc;
-	stop_on_signals();
-	rc = publisher_open(&p, &o);
-	if (!rc)
-		rc = publisher_run(&p);
-	publisher_close(&p);
+	if (!rc) {
+		stop_on_signals();
+		rc = publisher_open(&p, &o);
+		if (!rc)
+			rc = publisher_run(&p);
+		publisher_close(&p);
+	}
+	publish_options_free(&o);
 	return rc;
 }

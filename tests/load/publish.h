@@ -7,8 +7,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "dpdk.h"
 #include "opusfile.h"
 #include "publog.h"
+#include "roster.h"
 #include "rtp.h"
 #include "stamp.h"
 #include "wire.h"
@@ -37,7 +39,11 @@ struct publish_options {
 	bool have_to, have_from, have_other;
 	const char *opus, *log, *stamps, *room, *cname, *interface;
 	uint64_t rooms, streams;
-	bool numbered; /* rooms are NAME1 .. NAMEn */
+	const char *dpdk;  /* devargs; else sockets */
+	uint8_t to_mac[6]; /* of the next hop */
+	bool have_to_mac;
+	struct roster roster; /* who gets every packet himself; nobody: a node does the fan-out */
+	bool numbered;	      /* rooms are NAME1 .. NAMEn */
 	bool udp, loop, together, no_rtcp, no_bye, zero_checksum, send_dtx, quiet;
 	uint64_t size, rate, count, for_ns, sr_ns;
 	uint64_t pt, ssrc, seq, ts;
@@ -54,12 +60,14 @@ struct publish_stream {
 	struct rtp_sender rtp;
 	uint64_t next_sr_ns;
 	uint64_t seq; /* packets tried */
+	int fan_room; /* its room in the roster; -1: none */
 	bool silent;  /* the last one was not sent for DTX */
 };
 
 struct publisher {
 	const struct publish_options *opt;
 	int fd, other_fd, raw_fd;
+	struct dpdk *dpdk; /* then no sockets */
 	struct crier_endpoint local;
 	struct publish_stream *stream;
 	uint32_t streams;
@@ -72,8 +80,10 @@ struct publisher {
 	uint64_t logged_ns;		 /* last flush */
 };
 
-/* 0, or an exit code with the reason logged. */
+/* 0, or an exit code with the reason logged.  Free in either case. */
 int publish_parse(struct publish_options *o, int argc, char **argv);
+
+void publish_options_free(struct publish_options *o);
 
 int publisher_open(struct publisher *p, const struct publish_options *o);
 int publisher_run(struct publisher *p);
@@ -82,6 +92,16 @@ void publisher_close(struct publisher *p);
 /* A UDP socket as the options have it, bound to from or to any; -1 with the reason logged. */
 int publish_socket(const struct publish_options *o, const struct crier_endpoint *from);
 int publish_send(int fd, const struct crier_endpoint *to, const void *data, size_t len);
+
+/* Over DPDK: the device, 0 or an exit code; one frame, FAULT_N: a right one; to all of a room. */
+int publish_dpdk_open(struct publisher *p);
+int publish_frame(struct publisher *p, const struct crier_endpoint *to, const void *data,
+		  size_t len, enum publish_fault fault);
+int publish_fan(struct publisher *p, const struct publish_stream *s, const void *data, size_t len);
+
+/* One packet of a stream on whichever of these ways: 0 or -errno. */
+int publisher_send(struct publisher *p, const struct publish_stream *s, const void *data,
+		   size_t len);
 
 /* Send one packet of that fault, instead of which data would be right. */
 void publish_fault(struct publisher *p, struct publish_stream *s, enum publish_fault fault,

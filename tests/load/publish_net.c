@@ -98,6 +98,16 @@ int publish_send(int fd, const struct crier_endpoint *to, const void *data, size
 	return 0;
 }
 
+int publisher_send(struct publisher *p, const struct publish_stream *s, const void *data,
+		   size_t len)
+{
+	if (!p->dpdk)
+		return publish_send(p->fd, &s->to, data, len);
+	if (p->opt->roster.members)
+		return publish_fan(p, s, data, len);
+	return publish_frame(p, &s->to, data, len, FAULT_N);
+}
+
 /* An IPv4 header of our own: the one way to have a UDP length that is a lie. */
 static int send_bad_length(struct publisher *p, const struct crier_endpoint *to,
 			   const uint8_t *data, size_t len)
@@ -167,8 +177,12 @@ void publish_fault(struct publisher *p, struct publish_stream *s, enum publish_f
 	case FAULT_N:
 		break;
 	}
-	rc = fault == FAULT_LENGTH ? send_bad_length(p, &s->to, m, len)
-				   : publish_send(fd, &s->to, m, len);
+	if (p->dpdk)
+		rc = publish_frame(p, &s->to, m, len, fault);
+	else if (fault == FAULT_LENGTH)
+		rc = send_bad_length(p, &s->to, m, len);
+	else
+		rc = publish_send(fd, &s->to, m, len);
 	if (p->log)
 		fprintf(p->log, "bad %" PRIu64 " %td %s %zu\n", now_ns(), s - p->stream,
 			name[fault], len);

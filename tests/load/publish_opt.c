@@ -3,6 +3,7 @@
 
 #include <getopt.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +39,10 @@ enum {
 	OPT_DSCP,
 	OPT_TTL,
 	OPT_INTERFACE,
+	OPT_DPDK,
+	OPT_TO_MAC,
+	OPT_LISTENERS,
+	OPT_GENERATE,
 	OPT_LOG,
 	OPT_STAMPS,
 	OPT_QUIET,
@@ -76,6 +81,10 @@ static const struct option options[] = {
 	{"dscp", required_argument, NULL, OPT_DSCP},
 	{"ttl", required_argument, NULL, OPT_TTL},
 	{"interface", required_argument, NULL, OPT_INTERFACE},
+	{"dpdk", required_argument, NULL, OPT_DPDK},
+	{"to-mac", required_argument, NULL, OPT_TO_MAC},
+	{"listeners", required_argument, NULL, OPT_LISTENERS},
+	{"generate", required_argument, NULL, OPT_GENERATE},
 	{"log", required_argument, NULL, OPT_LOG},
 	{"stamps", required_argument, NULL, OPT_STAMPS},
 	{"quiet", no_argument, NULL, OPT_QUIET},
@@ -102,6 +111,11 @@ static const char usage_text[] =
 	"  --port PORT         PORT, if --to has none\n"
 	"  --streams N         streams a room, on its one port (1)\n"
 	"  --interface IFACE   bind to this interface\n"
+	"  --dpdk DEVARGS      over this DPDK device, without a network stack: a PCI address,\n"
+	"                      or as in DPDK's --vdev; needs --from with a port, and:\n"
+	"  --to-mac MAC        the node's, or that of a router before it\n"
+	"  --listeners FILE, --generate ADDR/COUNT/PORT[-LAST]\n"
+	"                      over DPDK: no --to; each packet to each of --room's listeners\n"
 	"  --dscp N, --ttl N   of what is sent\n"
 	"how:\n"
 	"  --ssrc N            of the first stream, the next have N+1 .. (made of the name)\n"
@@ -138,6 +152,19 @@ static int parse_from(const char *option, const char *text, struct crier_endpoin
 	return 0;
 }
 
+static int parse_mac(struct publish_options *o, const char *text)
+{
+	uint8_t *m = o->to_mac;
+	int used = 0;
+
+	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &m[0], &m[1], &m[2], &m[3], &m[4],
+		   &m[5], &used) != 6 ||
+	    text[used] || m[0] & 1)
+		return usage_error("--to-mac: want a station's address, 02:00:00:00:00:01");
+	o->have_to_mac = true;
+	return 0;
+}
+
 static int parse_payload(struct publish_options *o, const char *text)
 {
 	o->udp = !strcmp(text, "udp");
@@ -162,6 +189,12 @@ static int parse_one(struct publish_options *o, int opt, const char *name, const
 			return LOAD_USAGE;
 		o->to.port = htons((uint16_t)port);
 		return 0;
+	case OPT_TO_MAC:
+		return parse_mac(o, arg);
+	case OPT_LISTENERS:
+		return roster_load(&o->roster, arg, o->room, 0) ? LOAD_WRONG : 0;
+	case OPT_GENERATE:
+		return roster_generate(&o->roster, arg, o->room, 0) ? LOAD_WRONG : 0;
 	case OPT_PAYLOAD:
 		return parse_payload(o, arg);
 	case OPT_ROOM:
@@ -218,6 +251,9 @@ static bool parse_flag(struct publish_options *o, int opt, const char *arg)
 	case OPT_OPUS:
 		o->opus = arg;
 		break;
+	case OPT_DPDK:
+		o->dpdk = arg;
+		break;
 	case OPT_LOG:
 		o->log = arg;
 		break;
@@ -254,12 +290,32 @@ static bool parse_flag(struct publish_options *o, int opt, const char *arg)
 	return true;
 }
 
+static int check_dpdk(const struct publish_options *o)
+{
+	if (!o->dpdk && (o->have_to_mac || o->roster.members))
+		return usage_error("--to-mac, --listeners and --generate are for --dpdk");
+	if (!o->dpdk)
+		return 0;
+	if (!o->have_from || !o->from.port)
+		return usage_error("--dpdk has no network stack: give --from ADDR:PORT");
+	if (!o->have_to_mac)
+		return usage_error("--dpdk has no network stack: give --to-mac");
+	if (o->interface)
+		return usage_error("--interface and --dpdk: one of them");
+	if (o->fault_every[FAULT_FRAGMENT])
+		return usage_error("--fragment is for sockets");
+	return 0;
+}
+
 /* What the options mean together. */
 static int check(const struct publish_options *o)
 {
 	size_t least = sizeof(struct wire_synth) + (o->udp ? 0 : RTP_HEADER);
 	char text[96];
+	int rc = check_dpdk(o);
 
+	if (rc)
+		return rc;
 	if (!o->have_to)
 		return usage_error("--to is missing");
 	if (!o->to.port)
@@ -316,5 +372,14 @@ int publish_parse(struct publish_options *o, int argc, char **argv)
 	}
 	if (optind < argc)
 		return usage_error("it takes options only");
+	if (o->roster.members && !o->have_to) {
+		o->to = roster_endpoint(&o->roster.member[0]);
+		o->have_to = true;
+	}
 	return check(o);
+}
+
+void publish_options_free(struct publish_options *o)
+{
+	roster_free(&o->roster);
 }

@@ -77,6 +77,25 @@ static void rooms_text(const struct verdict *v, const struct sink *s, FILE *out)
 	}
 }
 
+static double share(uint64_t part, uint64_t whole)
+{
+	return whole ? (double)part / (double)whole : 0;
+}
+
+static void load_text(const struct sink_load *l, FILE *out)
+{
+	if (!l)
+		return;
+	fprintf(out,
+		"%-22s busy %.0f%%, %.0f%% of polls full, %.0f%% of frames without a rest, %" PRIu64
+		" missed\n",
+		"sink", 100 * share(l->busy_ns, l->span_ns), 100 * share(l->full_polls, l->polls),
+		100 * share(l->pressed_frames, l->frames), (uint64_t)(l->missed + l->no_buffer));
+	if (sink_was_limit(l))
+		fprintf(out,
+			"the sink was the limit: this run says nothing of the sender's speed\n");
+}
+
 void report_text(const struct verdict *v, const struct sink *s, FILE *out)
 {
 	char who[160];
@@ -106,6 +125,7 @@ void report_text(const struct verdict *v, const struct sink *s, FILE *out)
 	spread_text(out, "last copy after", &v->last_copy);
 	spread_text(out, "first to last copy", &v->spread);
 	fprintf(out, "%-22s %.0f\n", "copies a second", rate(v));
+	load_text(s->load, out);
 	rooms_text(v, s, out);
 	for (i = 0; i < JUDGE_OFFENDERS && v->worst[i].faults; i++)
 		fprintf(out, "worst: %s: %" PRIu64 " faults, %" PRIu64 " copies of %" PRIu64 "\n",
@@ -206,6 +226,18 @@ static json_t *due_or_null(const struct verdict *v, uint64_t n)
 	return v->due_known ? json_integer((json_int_t)n) : json_null();
 }
 
+static json_t *load_json(const struct sink_load *l)
+{
+	if (!l)
+		return json_null();
+	return json_pack("{s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:b}", "busy",
+			 share(l->busy_ns, l->span_ns), "full_polls",
+			 share(l->full_polls, l->polls), "pressed",
+			 share(l->pressed_frames, l->frames), "polls", (json_int_t)l->polls,
+			 "frames", (json_int_t)l->frames, "missed", (json_int_t)l->missed,
+			 "no_buffer", (json_int_t)l->no_buffer, "limit", sink_was_limit(l));
+}
+
 int report_json(const struct verdict *v, const struct sink *s, FILE *out)
 {
 	json_t *o = json_object(), *why = json_array();
@@ -237,6 +269,7 @@ int report_json(const struct verdict *v, const struct sink *s, FILE *out)
 	json_object_set_new(o, "spread_us", spread_json(&v->spread));
 	json_object_set_new(o, "copies_per_s", json_real(rate(v)));
 	json_object_set_new(o, "seconds", json_real(v->seconds));
+	json_object_set_new(o, "sink", load_json(s->load));
 	json_object_set_new(o, "rooms", rooms_json(v, s));
 	json_object_set_new(o, "worst", offenders_json(v, s));
 	json_object_set_new(o, "first", events_json(s));

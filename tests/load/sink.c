@@ -319,6 +319,12 @@ int sink_gather(struct sink *s, bool all)
 	return rc;
 }
 
+/* A tenth of the frames without a rest: the sender will have waited too. */
+bool sink_was_limit(const struct sink_load *l)
+{
+	return l->missed || l->no_buffer || l->pressed_frames * 10 > l->frames;
+}
+
 uint64_t sink_count(const struct sink *s, enum tally_counter c)
 {
 	uint64_t sum = 0;

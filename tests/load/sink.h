@@ -63,10 +63,19 @@ struct sink_stream {
 	size_t flights;
 };
 
+/* How whoever polled a device for the sink in memory fared: was the sink the limit? */
+struct sink_load {
+	uint64_t polls, full_polls;	 /* that brought frames; as many as fit */
+	uint64_t frames, pressed_frames; /* all; those of milliseconds that left no rest */
+	uint64_t busy_ns, span_ns;	 /* at work, of the time from first to last frame */
+	uint64_t missed, no_buffer;	 /* never seen, for want of room */
+};
+
 struct sink {
 	const struct roster *roster;
-	struct sink_bpf *skel;	    /* in the kernel */
-	struct sink_memory *memory; /* in memory */
+	const struct sink_load *load; /* NULL: nobody polled */
+	struct sink_bpf *skel;	      /* in the kernel */
+	struct sink_memory *memory;   /* in memory */
 	int link_fd[TALLY_IFACES];
 	uint32_t links;
 	char pin[256];
@@ -117,6 +126,9 @@ void sink_stamp_set(struct sink *s, uint32_t slot, const struct tally_stamp *sta
 
 /* Take over what the rings hold: all at the end, else what may soon be overwritten. */
 int sink_gather(struct sink *s, bool all);
+
+/* Was it? */
+bool sink_was_limit(const struct sink_load *l);
 
 uint64_t sink_count(const struct sink *s, enum tally_counter c);
 const struct tally_mark *sink_mark(const struct sink *s, size_t member, uint32_t slot);

@@ -8,6 +8,7 @@
 
 #include "judge.h"
 #include "load.h"
+#include "poll.h"
 #include "sink.h"
 #include "sink_opt.h"
 #include "xdp/log.h"
@@ -18,6 +19,7 @@
 struct watch {
 	const struct sink_options *opt;
 	struct sink *sink;
+	struct poller poller; /* for --dpdk */
 	struct publog *log;
 	uint64_t start_ns, now_ns;
 	uint64_t copies, progress_copies; /* of all kinds, ever */
@@ -146,20 +148,35 @@ static int report(const struct verdict *v, const struct sink *s, const struct si
 	return rc;
 }
 
-static int run(struct sink *s, const struct sink_options *o, struct publog *log)
+/* It watches from now on: on interfaces, or as a thread that polls the device. */
+static int watch_start(struct watch *w)
 {
-	struct watch w = {.opt = o, .sink = s, .log = log};
+	int rc;
+
+	if (w->poller.dev)
+		rc = poller_start(&w->poller);
+	else
+		rc = sink_attach(w->sink, &w->opt->config);
+	return rc ? rc : ready_say(w->opt);
+}
+
+static int run(struct watch *w)
+{
+	const struct sink_options *o = w->opt;
 	struct window *window = NULL;
 	struct verdict v = {0};
 	size_t windows = 0;
-	int rc = watch_run(&w);
+	int rc = watch_start(w);
 
+	if (!rc)
+		rc = watch_run(w);
+	poller_stop(&w->poller);
 	if (!rc && o->windows)
 		rc = windows_load(&o->roster, o->windows, &window, &windows);
 	if (!rc)
-		rc = judge(&v, s, log, o->logs, window, windows);
+		rc = judge(&v, w->sink, w->log, o->logs, window, windows);
 	if (!rc)
-		rc = report(&v, s, o);
+		rc = report(&v, w->sink, o);
 	if (!rc && v.reasons) {
 		if (o->json)
 			log_err("crier-load sink: wrong: %s", v.reason[0]);
@@ -170,26 +187,49 @@ static int run(struct sink *s, const struct sink_options *o, struct publog *log)
 	return rc;
 }
 
+/* The device's address is the listeners' station: known before the rules are made. */
+static int device_open(struct watch *w, struct sink_options *o)
+{
+	struct poller *p = &w->poller;
+	const uint8_t *mac;
+	int rc = dpdk_open(&p->dev, o->dpdk);
+
+	if (rc)
+		return rc;
+	mac = dpdk_mac(p->dev);
+	memcpy(&o->config.expect.mac[0], mac, 6);
+	o->config.expect.ifaces = 1;
+	memcpy(p->self.mac, mac, 6);
+	memcpy(p->self.addr, o->router, sizeof(o->router));
+	p->self.addrs = o->routers;
+	p->cpu = o->cpu;
+	p->sink = w->sink;
+	log_info("crier-load: the listeners' station is %02x:%02x:%02x:%02x:%02x:%02x", mac[0],
+		 mac[1], mac[2], mac[3], mac[4], mac[5]);
+	return 0;
+}
+
 int sink_main(int argc, char **argv)
 {
 	struct publog log[SINK_LOGS] = {0};
 	struct sink_options o;
 	struct sink s;
+	struct watch w = {.opt = &o, .sink = &s, .log = log};
 	size_t i;
 	int rc = sink_parse(&o, argc, argv);
 
 	if (rc)
 		goto out;
 	stop_on_signals();
-	rc = sink_open(&s, &o.config);
+	if (o.dpdk)
+		rc = device_open(&w, &o);
+	if (!rc)
+		rc = sink_open(&s, &o.config);
 	if (!rc) {
-		rc = sink_attach(&s, &o.config);
-		if (!rc)
-			rc = ready_say(&o);
-		if (!rc)
-			rc = run(&s, &o, log);
+		rc = run(&w);
 		sink_close(&s);
 	}
+	dpdk_close(w.poller.dev);
 	if (rc)
 		rc = LOAD_WRONG;
 	for (i = 0; i < o.logs; i++)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,9 @@
 
 enum {
 	OPT_INTERFACE = 256,
+	OPT_DPDK,
+	OPT_CPU,
+	OPT_ROUTER,
 	OPT_LISTENERS,
 	OPT_GENERATE,
 	OPT_CHURNERS,
@@ -39,6 +43,9 @@ enum {
 
 static const struct option options[] = {
 	{"interface", required_argument, NULL, OPT_INTERFACE},
+	{"dpdk", required_argument, NULL, OPT_DPDK},
+	{"cpu", required_argument, NULL, OPT_CPU},
+	{"router", required_argument, NULL, OPT_ROUTER},
 	{"listeners", required_argument, NULL, OPT_LISTENERS},
 	{"generate", required_argument, NULL, OPT_GENERATE},
 	{"churners", required_argument, NULL, OPT_CHURNERS},
@@ -68,9 +75,14 @@ static const struct option options[] = {
 };
 
 static const char usage_text[] =
-	"usage: crier-load sink --interface IFACE[,mode=native|generic|auto]\n"
+	"usage: crier-load sink (--interface IFACE[,mode=native|generic|auto] | --dpdk DEVARGS)\n"
 	"       (--listeners FILE | --generate ADDR/COUNT/PORT[-LAST])... [OPTION...]\n"
 	"\n"
+	"where:\n"
+	"  --interface IFACE    as an XDP program there; may be several\n"
+	"  --dpdk DEVARGS       poll that DPDK device: a PCI address, or as in DPDK's --vdev\n"
+	"  --cpu N              .. on this CPU\n"
+	"  --router ADDR        .. answering ARP and ND for that address; may be several\n"
 	"who listens (in the order of the options; --room holds for those after it):\n"
 	"  --room NAME          the room of lines that name none (\"room\")\n"
 	"  --listeners FILE     lines ADDR:PORT or ROOM ADDR:PORT; they stay\n"
@@ -192,6 +204,17 @@ static int pktgen_option(struct sink_config *c, char *arg)
 	return 0;
 }
 
+static int router_add(struct sink_options *o, const char *arg)
+{
+	if (o->routers == NEIGHBOUR_ADDRS)
+		return usage_error("too many --router");
+	if (addr_parse(arg, strlen(arg), &o->router[o->routers++])) {
+		log_err("crier-load sink: --router '%s': want an address", arg);
+		return LOAD_USAGE;
+	}
+	return 0;
+}
+
 static int roster_option(struct sink_options *o, int opt, const char *room, const char *arg)
 {
 	uint16_t flags = opt == OPT_CHURNERS || opt == OPT_CHURN_GENERATE ? TALLY_CHURNER : 0;
@@ -220,6 +243,11 @@ static int number_option(struct sink_options *o, int opt, const char *name, cons
 			return LOAD_USAGE;
 		for (o->config.ring = 64; o->config.ring < n; o->config.ring *= 2)
 			;
+		return 0;
+	case OPT_CPU:
+		if (arg_u64(name, arg, 0, CPU_SETSIZE - 1, &n))
+			return LOAD_USAGE;
+		o->cpu = (int)n;
 		return 0;
 	case OPT_FROM_PORT:
 		if (arg_u64(name, arg, 1, 65535, &n))
@@ -252,6 +280,11 @@ static int parse_one(struct sink_options *o, int opt, const char *name, char *ar
 	switch (opt) {
 	case OPT_INTERFACE:
 		return iface_add(&o->config, arg);
+	case OPT_DPDK:
+		o->dpdk = arg;
+		return 0;
+	case OPT_ROUTER:
+		return router_add(o, arg);
 	case OPT_ROOM:
 		*room = arg;
 		return 0;
@@ -320,6 +353,18 @@ static int passes_apply(struct sink_options *o)
 	return 0;
 }
 
+static int where_check(const struct sink_options *o)
+{
+	if (!o->config.ifaces == !o->dpdk)
+		return usage_error("one of --interface and --dpdk is needed");
+	if (!o->dpdk && (o->routers || o->cpu >= 0))
+		return usage_error("--router and --cpu are for --dpdk: Linux answers and schedules "
+				   "at an interface");
+	if (o->dpdk && o->passes)
+		return usage_error("--pass: behind --dpdk there is no Linux to pass anything to");
+	return 0;
+}
+
 int sink_parse(struct sink_options *o, int argc, char **argv)
 {
 	const char *room = "room";
@@ -328,6 +373,7 @@ int sink_parse(struct sink_options *o, int argc, char **argv)
 	memset(o, 0, sizeof(*o));
 	o->config.slots = 1;
 	o->config.ring = 16384;
+	o->cpu = -1;
 	o->config.expect.ttl = o->config.expect.dscp = -1;
 	o->linger_ns = 3 * NSEC_PER_SEC / 10;
 	o->idle_ns = 2 * NSEC_PER_SEC;
@@ -344,11 +390,13 @@ int sink_parse(struct sink_options *o, int argc, char **argv)
 	}
 	if (optind < argc)
 		return usage_error("it takes options only");
-	if (!o->config.ifaces)
-		return usage_error("--interface is missing");
+	rc = where_check(o);
+	if (rc)
+		return rc;
 	if (!o->roster.members)
 		return usage_error("nobody listens: give --listeners or --generate");
 	o->config.roster = &o->roster;
+	o->config.in_memory = o->dpdk != NULL;
 	o->config.ssrc = o->ssrc;
 	return passes_apply(o);
 }

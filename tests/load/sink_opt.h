@@ -2,6 +2,7 @@
 #ifndef CRIER_LOAD_SINK_OPT_H
 #define CRIER_LOAD_SINK_OPT_H
 
+#include "neighbour.h"
 #include "sink.h"
 
 #define SINK_LOGS 64
@@ -15,6 +16,10 @@ struct sink_options {
 	size_t logs;
 	struct crier_endpoint pass[SINK_PASSES];
 	size_t passes;
+	const char *dpdk; /* devargs; else interfaces */
+	struct crier_addr router[NEIGHBOUR_ADDRS];
+	uint32_t routers;
+	int cpu;
 	const char *ready_file, *windows, *report;
 	uint64_t seconds_ns, idle_ns, linger_ns;
 	bool json, progress;
