@@ -395,7 +395,7 @@ void publisher_close(struct publisher *p)
 		close(p->other_fd);
 	if (p->raw_fd >= 0)
 		close(p->raw_fd);
-	dpdk_close(p->dpdk);
+	publish_dpdk_close(p);
 	stamps_close(p->stamps);
 	free(p->stream);
 	opus_file_free(&p->file);

@@ -95,6 +95,7 @@ int publish_send(int fd, const struct crier_endpoint *to, const void *data, size
 
 /* Over DPDK: the device, 0 or an exit code; one frame, FAULT_N: a right one; to all of a room. */
 int publish_dpdk_open(struct publisher *p);
+void publish_dpdk_close(struct publisher *p);
 int publish_frame(struct publisher *p, const struct crier_endpoint *to, const void *data,
 		  size_t len, enum publish_fault fault);
 int publish_fan(struct publisher *p, const struct publish_stream *s, const void *data, size_t len);

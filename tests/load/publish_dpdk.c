@@ -12,6 +12,7 @@
 
 #define LINK_WAIT_NS (10 * NSEC_PER_SEC)
 #define PATIENCE_NS (5 * NSEC_PER_SEC) /* with a device that takes nothing */
+#define DRAIN_NS (3 * NSEC_PER_SEC / 2)
 #define TTL 64
 
 static int link_wait(const struct publisher *p)
@@ -60,6 +61,22 @@ int publish_dpdk_open(struct publisher *p)
 	if (dpdk_open(&p->dpdk, p->opt->dpdk))
 		return LOAD_WRONG;
 	return link_wait(p);
+}
+
+/*
+ * A memif's ring goes when either end goes, with what is still in it, and DPDK 22.11 faults
+ * in a reader who is at work in it just then.  Nothing says when it is empty: give the sink
+ * the time to see the end and leave first.
+ */
+void publish_dpdk_close(struct publisher *p)
+{
+	const struct timespec drain = {DRAIN_NS / NSEC_PER_SEC, DRAIN_NS % NSEC_PER_SEC};
+
+	if (!p->dpdk)
+		return;
+	if (p->pkts)
+		nanosleep(&drain, NULL);
+	dpdk_close(p->dpdk);
 }
 
 static void spec_make(const struct publisher *p, const struct crier_endpoint *to,
