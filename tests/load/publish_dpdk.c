@@ -13,15 +13,23 @@
 #define LINK_WAIT_NS (10 * NSEC_PER_SEC)
 #define PATIENCE_NS (5 * NSEC_PER_SEC) /* with a device that takes nothing */
 #define DRAIN_NS (3 * NSEC_PER_SEC / 2)
+#define TURN_NS 10000000
+#define GONE_NS (NSEC_PER_SEC / 10) /* DPDK's own thread tidies up after the link went down */
 #define TTL 64
+
+static void nap(long ns)
+{
+	const struct timespec t = {0, ns};
+
+	nanosleep(&t, NULL);
+}
 
 static int link_wait(const struct publisher *p)
 {
-	const struct timespec turn = {0, 10000000};
 	uint64_t until = now_ns() + LINK_WAIT_NS;
 
 	while (!dpdk_link_up(p->dpdk) && !load_stop && now_ns() < until)
-		nanosleep(&turn, NULL);
+		nap(TURN_NS);
 	if (dpdk_link_up(p->dpdk))
 		return 0;
 	log_err("crier-load publish: --dpdk %s: no link: is the other end there?", p->opt->dpdk);
@@ -66,16 +74,26 @@ int publish_dpdk_open(struct publisher *p)
 /*
  * A memif's ring goes when either end goes, with what is still in it, and DPDK 22.11 faults
  * in a reader who is at work in it just then.  Nothing says when it is empty: give the sink
- * the time to see the end and leave first.
+ * the time to see the end and leave first.  When it has left, the link is down.
  */
+static void sink_leave_wait(const struct publisher *p)
+{
+	uint64_t until = now_ns() + DRAIN_NS;
+
+	while (dpdk_link_up(p->dpdk)) {
+		if (now_ns() >= until)
+			return;
+		nap(TURN_NS);
+	}
+	nap(GONE_NS);
+}
+
 void publish_dpdk_close(struct publisher *p)
 {
-	const struct timespec drain = {DRAIN_NS / NSEC_PER_SEC, DRAIN_NS % NSEC_PER_SEC};
-
 	if (!p->dpdk)
 		return;
 	if (p->pkts)
-		nanosleep(&drain, NULL);
+		sink_leave_wait(p);
 	dpdk_close(p->dpdk);
 }
 

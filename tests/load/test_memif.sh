@@ -42,7 +42,7 @@ fi
 sink() {
 	rm -f "$DIR"/report "$DIR"/ready "$DIR"/log
 	"$LOAD" sink --dpdk "net_memif0,role=server,mac=$MAC,$MEMIF" --log "$DIR/log" \
-		--ready-file "$DIR/ready" --seconds 60 --json "$@" >"$DIR/report" 2>"$DIR/err" &
+		--ready-file "$DIR/ready" --seconds 60 --idle 1 --linger 0.1 --json "$@" >"$DIR/report" 2>"$DIR/err" &
 	SINK=$!
 	for _ in $(seq 400); do
 		[ -e "$DIR/ready" ] && return
@@ -70,39 +70,39 @@ verdict() {
 ALL='.ok and .lost == 0 and .copies_seen == .copies_due and .rtcp_lost == 0'
 
 sink --room a --generate 10.128.0.1/100000/5004 --expect-from 10.2.0.1:3478 --expect-ttl 9
-publish --room a --generate 10.128.0.1/100000/5004 --from 10.2.0.1:3478 --rate 5 --count 10 --ttl 9
+publish --room a --generate 10.128.0.1/100000/5004 --from 10.2.0.1:3478 --rate 10 --count 10 --ttl 9
 verdict "100,000 listeners" 0 "$ALL and .copies_due == 1000000 and .rtcp_due == 200000
 	and .sink.frames == 1200000 and .sink.missed == 0 and .sink.busy > 0
 	and .latency_us.p50 > 0 and .spread_us.p50 > 0"
 
 sink --room a --generate fd80::1/1000/5004-5005
-publish --room a --generate fd80::1/1000/5004-5005 --from '[fd02::1]:3478' --rate 50 --count 20
+publish --room a --generate fd80::1/1000/5004-5005 --from '[fd02::1]:3478' --rate 100 --count 20
 verdict "IPv6" 0 "$ALL and .copies_due == 20000"
 
 sink --room r1 --generate 10.128.0.1/500/5004 --room r2 --generate 10.128.0.1/500/5005
 "$LOAD" list --rooms --room r1 --generate 10.128.0.1/500/5004 --out "$DIR/list"
 "$LOAD" list --rooms --room r2 --generate 10.128.0.1/500/5005 >>"$DIR/list"
-publish --room r --rooms 2 --listeners "$DIR/list" --from 10.2.0.1:3478 --rate 50 --count 20 \
+publish --room r --rooms 2 --listeners "$DIR/list" --from 10.2.0.1:3478 --rate 100 --count 20 \
 	--payload udp
 verdict "two rooms" 0 "$ALL and .copies_due == 20000 and (.rooms | length) == 2"
 
 # The same two rooms, and the publisher takes the one's listeners for the other's.
 sink --room r1 --generate 10.128.0.1/50/5004 --room r2 --generate 10.128.0.1/50/5005
 sed 's/^r1/rX/; s/^r2/r1/; s/^rX/r2/' "$DIR/list" | awk '{ n[$1]++ } n[$1] <= 50' >"$DIR/crossed"
-publish --room r --rooms 2 --listeners "$DIR/crossed" --from 10.2.0.1:3478 --rate 50 --count 20 \
+publish --room r --rooms 2 --listeners "$DIR/crossed" --from 10.2.0.1:3478 --rate 100 --count 20 \
 	--no-rtcp
 verdict "rooms exchanged" 1 '.other_room == 2000 and .misdirected == 2000 and .lost == 2000'
 
 sink --room a --generate 10.128.0.1/99/5004
-publish --room a --generate 10.128.0.1/100/5004 --from 10.2.0.1:3478 --rate 50 --count 20 --no-rtcp
+publish --room a --generate 10.128.0.1/100/5004 --from 10.2.0.1:3478 --rate 100 --count 20 --no-rtcp
 verdict "nobody's address" 1 '.stranger == 20 and .lost == 0'
 
 sink --room a --generate 10.128.0.1/101/5004
-publish --room a --generate 10.128.0.1/100/5004 --from 10.2.0.1:3478 --rate 50 --count 20 --no-rtcp
+publish --room a --generate 10.128.0.1/100/5004 --from 10.2.0.1:3478 --rate 100 --count 20 --no-rtcp
 verdict "one of 101 gets nothing" 1 '.lost == 20 and .worst[0].copies == 0'
 
 sink --room a --generate 10.128.0.1/100/5004 --expect-ttl 63
-publish --room a --generate 10.128.0.1/100/5004 --from 10.2.0.1:3478 --rate 50 --count 20 \
+publish --room a --generate 10.128.0.1/100/5004 --from 10.2.0.1:3478 --rate 100 --count 20 \
 	--no-rtcp --zero-checksum
 verdict "no UDP checksum, another TTL" 1 '.bad_udp_checksum == 2000 and .wrong_ttl == 2000 and .lost == 0'
 
