@@ -395,8 +395,13 @@ static void test_large_bodies(void **state)
 	a = call("POST", "/v1/rooms/a/listeners", "application/json", body, 65537);
 	assert_int_equal(a.code, 413);
 	free(a.text);
-	memset(body, '[', 60000); /* deeply nested */
+	memset(body, ',', 60000); /* as many values as would take a turn too long */
 	a = call("POST", "/v1/rooms", "application/json", body, 60000);
+	assert_int_equal(a.code, 400);
+	assert_non_null(strstr(a.body, "values in one body"));
+	free(a.text);
+	memset(body, '[', 10000); /* deeply nested */
+	a = call("POST", "/v1/rooms", "application/json", body, 10000);
 	assert_int_equal(a.code, 400);
 	assert_non_null(strstr(a.body, "not JSON"));
 	free(a.text);
