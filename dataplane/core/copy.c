@@ -3,18 +3,18 @@
 
 #include <assert.h>
 
-#define unlikely(x) __builtin_expect(!!(x), 0)
-
-#define COPY_AHEAD 16
-
-#define VIA_NONE (~0U) /* no member's: the first member of a burst looks up its own */
-
 void copier_init(struct copier *c, const struct tables *t, copy_lend *lend, void *lender)
 {
 	memset(c, 0, sizeof(*c));
 	links_init(&c->links, t);
 	c->lend = lend;
 	c->lender = lender;
+	c->way = write_way_best();
+}
+
+static uint16_t member_via(const struct walk_burst *b, uint32_t i)
+{
+	return b->family6 ? member6_via(b->word[i]) : member4_via(b->word[i]);
 }
 
 /* Turns the frame to this next hop.  Returns its port, or NULL and why in drop. */
@@ -40,59 +40,59 @@ static struct out *via_switch(struct copier *c, uint16_t via, uint32_t left, enu
 	return o;
 }
 
-/*
- * Buffers that were not used for long are not in the cache: asking for them some copies
- * ahead keeps more of them on their way than the store buffer alone would.  Always
- * inlined: gcc takes a function that only prefetches for one without effect.
- */
-static inline __attribute__((always_inline)) void out_prefetch(const struct out *o)
+/* Do four members have the bits of `mask` in common with that one? */
+static bool words_alike(const uint64_t *word, uint64_t that, uint64_t mask)
 {
-	uint32_t ahead = o->used + COPY_AHEAD < o->n ? o->used + COPY_AHEAD : o->n - 1;
-	const uint8_t *buf = o->frame[ahead].buf;
+	uint64_t differ = (word[0] ^ that) | (word[1] ^ that) | (word[2] ^ that) | (word[3] ^ that);
 
-	__builtin_prefetch(buf, 1);
-	__builtin_prefetch(buf + 64, 1);
-	__builtin_prefetch(buf + 128, 1);
+	return !(differ & mask);
 }
 
-static inline __attribute__((always_inline)) void burst_copy(struct copier *c,
-							     const struct walk_burst *b,
-							     struct copy_counts *counts,
-							     bool family6)
+/* How many members from i on share its next hop: mostly all, so looked at in fours. */
+static uint32_t run_length(const struct walk_burst *b, uint32_t i)
 {
-	uint32_t current = VIA_NONE;
-	struct out none = {0}, *o = &none;
-	enum copy_drop drop = COPY_OK;
-	uint64_t copies = 0, bytes = 0;
+	const uint64_t via = b->family6 ? member6_word(0, 0xffff) : member4_word(0, 0, 0xffff);
+	const uint64_t that = b->word[i];
+	uint32_t end = i + 1;
 
-	for (uint32_t i = 0; i < b->n; i++) {
-		uint64_t word = b->word[i];
-		uint16_t via = family6 ? member6_via(word) : member4_via(word);
-		struct out_frame *f;
+	while (end + 4 <= b->n && words_alike(&b->word[end], that, via))
+		end += 4;
+	while (end < b->n && !((b->word[end] ^ that) & via))
+		end++;
+	return end - i;
+}
 
-		if (unlikely(via != current)) {
-			current = via;
-			o = via_switch(c, via, b->n - i, &drop);
-			if (!o)
-				o = &none;
-		}
-		if (unlikely(o->used == o->n)) {
-			counts->drop[drop]++;
-			continue;
-		}
-		out_prefetch(o);
-		f = &o->frame[o->used++];
-		if (family6)
-			frame_write6(&c->frame, f, &b->addr[i], member6_port(word));
-		else
-			frame_write4(&c->frame, f, member4_addr(word), member4_port(word));
-		copies++;
-		bytes += f->len;
+static void run_write(struct copier *c, const struct walk_burst *b, uint32_t i, struct out *o,
+		      uint32_t n)
+{
+	struct out_frame *out = &o->frame[o->used];
+
+	o->used += n;
+	if (!b->family6) {
+		c->way->run4(&c->frame, out, &b->word[i], n);
+		return;
 	}
-	counts->copies += copies;
-	counts->bytes += bytes;
-	if (family6)
-		counts->copies6 += copies;
+	for (uint32_t k = 0; k < n; k++)
+		frame_write6(&c->frame, &out[k], &b->addr[i + k], member6_port(b->word[i + k]));
+}
+
+/* Copies for n members from i on, who share a next hop: as many as it has frames. */
+static void run_copy(struct copier *c, const struct walk_burst *b, uint32_t i, uint32_t n,
+		     struct copy_counts *counts)
+{
+	enum copy_drop drop;
+	struct out *o = via_switch(c, member_via(b, i), b->n - i, &drop);
+	uint32_t fits = o ? o->n - o->used : 0;
+
+	if (fits > n)
+		fits = n;
+	if (fits)
+		run_write(c, b, i, o, fits);
+	counts->copies += fits;
+	counts->bytes += (uint64_t)fits * c->frame.len;
+	if (b->family6)
+		counts->copies6 += fits;
+	counts->drop[drop] += n - fits;
 }
 
 void copy_burst(struct copier *c, const struct walk_burst *b, struct copy_counts *counts)
@@ -100,8 +100,8 @@ void copy_burst(struct copier *c, const struct walk_burst *b, struct copy_counts
 	assert(b->family6 == c->frame.family6);
 	for (uint32_t i = 0; i < c->n_outs; i++)
 		c->outs[i] = (struct out){0};
-	if (b->family6)
-		burst_copy(c, b, counts, true);
-	else
-		burst_copy(c, b, counts, false);
+	for (uint32_t i = 0, n; i < b->n; i += n) {
+		n = run_length(b, i);
+		run_copy(c, b, i, n, counts);
+	}
 }

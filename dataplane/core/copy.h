@@ -10,6 +10,7 @@
 
 #include "frame.h"
 #include "walk.h"
+#include "write.h"
 
 #define COPY_OUTS 16 /* ports of one worker */
 
@@ -26,6 +27,7 @@ struct copier {
 	uint32_t n_outs;
 	copy_lend *lend;
 	void *lender;
+	const struct write_way *way;
 };
 
 /* What became of members: each is in exactly one of these. */
