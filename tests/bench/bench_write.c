@@ -10,10 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "dataplane/core/intake.h"
 #include "dataplane/io/port_mem.h"
+#include "measure.h"
 #include "tests/unit/fixture.h"
 
 #define FRAME_LEN 154
@@ -36,14 +36,6 @@ struct bench {
 static struct port *port;
 static uint8_t payload[PAYLOAD_LEN];
 
-static uint64_t clock_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
-}
-
 static void bench_lend(void *arg, uint32_t out, uint32_t n, struct out *o, uint64_t *wait_ns)
 {
 	(void)arg;
@@ -58,20 +50,6 @@ static uint32_t bench_commit(void *arg, uint32_t out, struct out *o)
 	return port->ops->commit(port, o);
 }
 
-/* The frame's bytes from registers, as wide as the copies are stored; then its length. */
-static void store_frame(struct out_frame *f, uint64_t stamp)
-{
-	typedef uint64_t block __attribute__((vector_size(16), may_alias, aligned(2)));
-	block v = {stamp, stamp};
-	uint32_t at = 0;
-
-	for (; at + 16 <= FRAME_LEN; at += 16)
-		*(block *)(f->buf + at) = v;
-	*(block *)(f->buf + FRAME_LEN - 16) = v;
-	f->start = 0;
-	f->len = FRAME_LEN;
-}
-
 static double slice_store(void)
 {
 	uint64_t start = clock_ns(), wait = 0;
@@ -81,7 +59,7 @@ static double slice_store(void)
 
 		port->ops->reserve(port, BURST, &o, &wait);
 		for (uint32_t i = 0; i < BURST; i++)
-			store_frame(&o.frame[i], done);
+			store_frame(&o.frame[i], FRAME_LEN, done);
 		o.used = BURST;
 		port->ops->commit(port, &o);
 	}
@@ -116,37 +94,14 @@ static void bench_setup(struct bench *b)
 	sweeper_add_out(&b->sweeper, 1, 0, 1);
 }
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *v)
-{
-	qsort(v, ROUNDS, sizeof(*v), by_value);
-	return v[ROUNDS / 2];
-}
-
 static void bench_print(struct bench *b)
 {
-	double ns = median(b->write), ceiling = median(b->store);
+	double ns = median(b->write, ROUNDS), ceiling = median(b->store, ROUNDS);
 
 	printf("{\"bench\":\"write\",\"case\":\"%s\",\"value\":%.2f,\"unit\":\"ns/copy\","
 	       "\"ceiling\":%.2f,\"ratio\":%.3f,\"members\":%u,\"frame_bytes\":%d,\"buffers\":%d,"
 	       "\"burst\":%d}\n",
 	       b->name, ns, ceiling, ceiling / ns, b->members, FRAME_LEN, PORT_MEM_BUFFERS, BURST);
-}
-
-static void cpu_pin(const char *cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu ? atoi(cpu) : sched_getcpu(), &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		perror("bench_write: can't pin to the CPU");
 }
 
 int main(int argc, char **argv)
@@ -160,7 +115,7 @@ int main(int argc, char **argv)
 	};
 	const size_t n = sizeof(benches) / sizeof(benches[0]);
 
-	cpu_pin(argc > 1 ? argv[1] : NULL);
+	cpu_pin(pthread_self(), argc > 1 ? atoi(argv[1]) : sched_getcpu());
 	port = port_mem_open(PORT_MEM_BUFFERS, PORT_MEM_BUFFER_BYTES, NULL, NULL);
 	if (!port)
 		return 1;
