@@ -165,7 +165,7 @@ static void foreign_abi(void **state)
 	t.config->pages4 = 0;
 	open_bad(-EPROTO, "impossible sizes");
 	t.config->pages4 = before.pages4;
-	t.config->max_shards--;
+	t.config->max_shards++;
 	open_bad(-EPROTO, "not what config says");
 	t.config->magic = 1;
 	open_bad(-EPROTO, "not made by crier");

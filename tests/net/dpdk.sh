@@ -20,6 +20,7 @@ hide()
 	nsenter --net="/run/netns/$2" ethtool -L "$3" rx 1 tx 1
 }
 
+# shellcheck disable=SC2054 # commas within words
 DP_PORTS=(--port dpdk:net_af_xdp0,iface=e0,as=wan --port dpdk:net_af_packet1,iface=e1,as=lan)
 
 dpdk_start()
