@@ -2,9 +2,9 @@
 /*
  * The cheapest far end of a memif: takes what a client sends and gives the buffers back.
  *
- * DPDK's own server copies each frame into an mbuf, which takes it as long as the client
- * takes to send one: it would be the sink that is measured.  This one reads of each frame
- * its descriptor and the destination's address, and no more.
+ * DPDK's own server copies each frame into an mbuf, about as much work as the client has to
+ * send one: luck would say which of the two is measured.  This one reads of each frame its
+ * descriptor and the destination's address, and no more.
  *
  * The protocol: https://docs.fd.io/vpp/latest/interfacing/libmemif/ -- a control channel on
  * a unix socket, by which the client hands over its memory; then rings in that memory.

@@ -39,8 +39,9 @@ testpmd_run()
 {
 	mkfifo "$T/testpmd.in"
 	exec 7<>"$T/testpmd.in"
+	: >"$T/testpmd.log" # now, lest an earlier one's words be taken for its own
 	# by lines, or its answers stay in a buffer until it ends
-	nsenter --net="/run/netns/$1" stdbuf -oL "${TESTPMD[@]}" "${@:3}" <&7 >"$T/testpmd.log" 2>&1 &
+	nsenter --net="/run/netns/$1" stdbuf -oL "${TESTPMD[@]}" "${@:3}" <&7 >>"$T/testpmd.log" 2>&1 &
 	pids[testpmd]=$!
 	wait_log testpmd 'testpmd>'
 	echo start >&7
