@@ -72,8 +72,10 @@ static void run_write(struct copier *c, const struct walk_burst *b, uint32_t i, 
 		c->way->run4(&c->frame, out, &b->word[i], n);
 		return;
 	}
-	for (uint32_t k = 0; k < n; k++)
+	for (uint32_t k = 0; k < n; k++) {
+		out_prefetch(out, k, n);
 		frame_write6(&c->frame, &out[k], &b->addr[i + k], member6_port(b->word[i + k]));
+	}
 }
 
 /* Copies for n members from i on, who share a next hop: as many as it has frames. */

@@ -27,4 +27,20 @@ struct out {
 	uint32_t room; /* bytes of each buffer */
 };
 
+#define OUT_AHEAD 16
+
+/*
+ * Asks for the buffer some copies after frame[i], of n: it was not used for long.  Always
+ * inlined: gcc takes a function that only prefetches for one without effect.
+ */
+static inline __attribute__((always_inline)) void out_prefetch(const struct out_frame *frame,
+							       uint32_t i, uint32_t n)
+{
+	const uint8_t *buf = frame[i + OUT_AHEAD < n ? i + OUT_AHEAD : n - 1].buf;
+
+	__builtin_prefetch(buf, 1);
+	__builtin_prefetch(buf + 64, 1);
+	__builtin_prefetch(buf + 128, 1);
+}
+
 #endif

@@ -11,8 +11,10 @@ static bool plain_here(void)
 static void plain_run4(const struct frame *f, struct out_frame *out, const uint64_t *word,
 		       uint32_t n)
 {
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++) {
+		out_prefetch(out, i, n);
 		frame_write4(f, &out[i], member4_addr(word[i]), member4_port(word[i]));
+	}
 }
 
 #if defined(__x86_64__)
