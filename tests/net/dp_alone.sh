@@ -64,7 +64,7 @@ refused 'not a port of crierd' "${dp[@]}" --port xdp:lo
 refused 'no queue 63' "${dp[@]}" --port xdp:e0,queue=63
 refused 'only ",queue=N"' "${dp[@]}" --port xdp:e0,queue=x
 refused 'named twice' "${dp[@]}" --port xdp:e0 --port xdp:e0
-refused 'knows ports of the kind' "${dp[@]}" --port dpdk:0
+refused 'ports are xdp:IFACE' "${dp[@]}" --port pcap:e0
 refused 'CPU' "${dp[@]}" --port xdp:e0 --cpu 1000
 refused 'usage' "${dp[@]}"
 refused 'slots 0 to' "${dp[@]}" --port xdp:e0 --worker-slot 63
