@@ -53,6 +53,11 @@ static int pci_check(const char *devargs, char err[PORT_ERR_LEN])
 	return -EBUSY;
 }
 
+int port_dpdk_check(const struct port_dpdk_conf *conf, char err[PORT_ERR_LEN])
+{
+	return conf->pci ? pci_check(conf->devargs, err) : 0;
+}
+
 static int probe_error(const struct port_dpdk_conf *conf, int rc, char err[PORT_ERR_LEN])
 {
 	snprintf(
@@ -68,7 +73,7 @@ int dpdk_probe(struct dpdk_dev *d, const struct port_dpdk_conf *conf, char err[P
 {
 	struct rte_dev_iterator it;
 	uint16_t id;
-	int rc = conf->pci ? pci_check(conf->devargs, err) : 0;
+	int rc = port_dpdk_check(conf, err);
 
 	if (rc)
 		return rc;

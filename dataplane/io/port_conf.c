@@ -96,6 +96,10 @@ int ports_start(const struct port_conf *conf, uint32_t n, const struct port_env 
 	if (!any_dpdk(conf, n))
 		return 0;
 	for (uint32_t i = 0; i < n; i++) {
+		int rc = conf[i].dpdk ? port_dpdk_check(&conf[i].of_dpdk, err) : 0;
+
+		if (rc)
+			return rc;
 		if (!conf[i].dpdk)
 			continue;
 		eal.memory_mb += port_dpdk_memory_mb(workers);

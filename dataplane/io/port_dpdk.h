@@ -28,6 +28,12 @@ struct port_dpdk_conf {
 int port_dpdk_parse(const char *spec, uint32_t number, struct port_dpdk_conf *conf,
 		    char err[PORT_ERR_LEN]);
 
+/*
+ * Before dpdk_eal_start(), which probes NICs and would ask no kernel driver whose they are.
+ * 0, or -ENODEV or -EBUSY and a line in err, as of port_dpdk_open().
+ */
+int port_dpdk_check(const struct port_dpdk_conf *conf, char err[PORT_ERR_LEN]);
+
 /* Memory that a device takes with so many workers, MB: for dpdk_eal_start(). */
 uint32_t port_dpdk_memory_mb(uint32_t workers);
 
