@@ -68,30 +68,41 @@ static int probe_error(const struct port_dpdk_conf *conf, int rc, char err[PORT_
 	return rc == -ENOMEM || rc == -EPERM ? rc : -ENODEV;
 }
 
-/* Its number for DPDK; the device is taken. */
-int dpdk_probe(struct dpdk_dev *d, const struct port_dpdk_conf *conf, char err[PORT_ERR_LEN])
+/* False: DPDK has no such device yet. */
+static bool device_find(struct dpdk_dev *d, const char *devargs)
 {
 	struct rte_dev_iterator it;
+	struct rte_eth_dev_info info;
 	uint16_t id;
+
+	RTE_ETH_FOREACH_MATCHING_DEV(id, devargs, &it)
+	{
+		rte_eth_iterator_cleanup(&it);
+		if (rte_eth_dev_info_get(id, &info))
+			return false;
+		d->id = id;
+		d->device = info.device;
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Its number for DPDK; the device is taken.  At the start EAL has probed NICs itself; once
+ * one was closed it is not there any more, as a virtual device is not before.
+ */
+int dpdk_probe(struct dpdk_dev *d, const struct port_dpdk_conf *conf, char err[PORT_ERR_LEN])
+{
 	int rc = port_dpdk_check(conf, err);
 
 	if (rc)
 		return rc;
+	if (conf->pci && device_find(d, conf->devargs))
+		return 0;
 	rc = rte_dev_probe(conf->devargs);
 	if (rc && rc != -EEXIST)
 		return probe_error(conf, rc, err);
-	RTE_ETH_FOREACH_MATCHING_DEV(id, conf->devargs, &it)
-	{
-		struct rte_eth_dev_info info;
-
-		rte_eth_iterator_cleanup(&it);
-		if (rte_eth_dev_info_get(id, &info))
-			break;
-		d->id = id;
-		d->device = info.device;
-		return 0;
-	}
-	return probe_error(conf, -ENODEV, err);
+	return device_find(d, conf->devargs) ? 0 : probe_error(conf, -ENODEV, err);
 }
 
 /*
