@@ -109,17 +109,21 @@ int dpdk_probe(struct dpdk_dev *d, const struct port_dpdk_conf *conf, char err[P
  * ---- the command line ------------------------------------------------------------
  */
 
-/* [DDDD:]BB:DD.F: hexadecimal digits with two or one colons and a dot. */
-static bool is_pci(const char *s)
+/*
+ * The domain is what a PCI address lacks: "" if it has one, "0000:" for BB:DD.F, which DPDK
+ * itself doesn't find.  NULL: no PCI address.
+ */
+static const char *pci_domain(const char *s)
 {
 	unsigned domain, bus, device, function;
 	int n = 0;
 
 	if (sscanf(s, "%4x:%2x:%2x.%1x%n", &domain, &bus, &device, &function, &n) == 4 &&
 	    (s[n] == ',' || !s[n]))
-		return true;
-	return sscanf(s, "%2x:%2x.%1x%n", &bus, &device, &function, &n) == 3 &&
-	       (s[n] == ',' || !s[n]);
+		return "";
+	if (sscanf(s, "%2x:%2x.%1x%n", &bus, &device, &function, &n) == 3 && (s[n] == ',' || !s[n]))
+		return "0000:";
+	return NULL;
 }
 
 static bool ifname_take(const char *name, size_t len, struct port_dpdk_conf *conf)
@@ -134,7 +138,7 @@ static bool ifname_take(const char *name, size_t len, struct port_dpdk_conf *con
 int port_dpdk_parse(const char *spec, uint32_t number, struct port_dpdk_conf *conf,
 		    char err[PORT_ERR_LEN])
 {
-	const char *as = strstr(spec, ",as="), *name, *rest;
+	const char *as = strstr(spec, ",as="), *name, *rest, *domain = pci_domain(spec);
 	size_t len = as ? (size_t)(as - spec) : strlen(spec);
 
 	memset(conf, 0, sizeof(*conf));
@@ -145,14 +149,16 @@ int port_dpdk_parse(const char *spec, uint32_t number, struct port_dpdk_conf *co
 		snprintf(err, PORT_ERR_LEN, "\"dpdk:%.100s\": as= wants an interface's name", spec);
 		return -EINVAL;
 	}
-	if (!len || len + strlen(rest) >= sizeof(conf->devargs)) {
+	conf->pci = domain;
+	if (!domain)
+		domain = "";
+	if (!len || strlen(domain) + len + strlen(rest) >= sizeof(conf->devargs)) {
 		snprintf(err, PORT_ERR_LEN,
 			 "\"dpdk:%.100s\": a device is wanted, of at most %zu characters, as in "
 			 "dpdk:0000:03:00.0 or dpdk:net_memif0,role=client",
 			 spec, sizeof(conf->devargs) - 1);
 		return -EINVAL;
 	}
-	snprintf(conf->devargs, sizeof(conf->devargs), "%.*s%s", (int)len, spec, rest);
-	conf->pci = is_pci(conf->devargs);
+	snprintf(conf->devargs, sizeof(conf->devargs), "%s%.*s%s", domain, (int)len, spec, rest);
 	return 0;
 }
