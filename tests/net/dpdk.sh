@@ -20,19 +20,7 @@ hide()
 	nsenter --net="/run/netns/$2" ethtool -L "$3" rx 1 tx 1
 }
 
-# shellcheck disable=SC2054 # commas within words
-DP_PORTS=(--port dpdk:net_af_xdp0,iface=e0,as=wan --port dpdk:net_af_packet1,iface=e1,as=lan)
-
-dpdk_start()
-{
-	mv -f "$T/dp.log" "$T/dp-before.log" 2>/dev/null
-	: >"$T/dp.log"
-	nsenter --net=/run/netns/edge "$CRIER_DP" "${DP_PORTS[@]}" --cpu "$DP_CPU" "$@" \
-		>>"$T/dp.log" 2>&1 </dev/null &
-	pids[dp]=$!
-	wait_log dp 'crier-dp: ready'
-	ctl set queue_pkts 64 >/dev/null || fail "set queue_pkts"
-}
+PORTS="dpdk:net_af_xdp0,iface=e0,as=wan dpdk:net_af_packet1,iface=e1,as=lan"
 
 link_is()
 {
@@ -48,7 +36,7 @@ want "the mode of wan" dpdk "$(api GET /v1/status | jq -r '.interfaces[] | selec
 add_addrs edge wan 10.1.0.1/24 fd01::1/64
 add_addrs edge lan 10.2.0.1/24 fd02::1/64
 link_is wan == || fail "a TAP that nobody serves has a cable"
-dpdk_start
+dp_start
 wait_until 30 link_is wan != || fail "wan has no link"
 wait_until 30 link_is lan != || fail "lan has no link"
 want "the MAC of lan" "$(mac_of edge e1)" "$(mac_of edge lan)"
@@ -97,7 +85,7 @@ ctl set punt_pps 20000 >/dev/null
 # crier-dp ends; addresses and routes stay, and it goes on where it was.
 stop dp
 want "the address of wan, without crier-dp" 1 "$(in_edge ip -4 -o addr show dev wan | wc -l)"
-dpdk_start --hugepages no
+dp_start --hugepages no
 wait_until 30 link_is lan != || fail "lan has no link after the restart"
 in_edge ip route replace 10.128.0.0/9 via 10.2.0.2
 wait_until 30 next_hops_ready || fail "no next hops after the restart"

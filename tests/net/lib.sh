@@ -293,12 +293,13 @@ crierd_start()
 	wait_log crierd 'crierd: ready'
 }
 
-# dp_start [option...]: with $PORTS (e0 e1).
+# dp_start [option...]: with $PORTS (e0 e1), interfaces or such as dpdk:net_null0.
 dp_start()
 {
 	local i options=()
 	for i in ${PORTS:-e0 e1}; do
-		options+=(--port "xdp:$i")
+		[[ $i == *:* ]] || i=xdp:$i
+		options+=(--port "$i")
 	done
 	mv -f "$T/dp.log" "$T/dp-before.log" 2>/dev/null
 	: >"$T/dp.log"
