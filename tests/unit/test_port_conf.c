@@ -18,7 +18,7 @@ static void test_dpdk(void **state)
 		bool pci;
 	} cases[] = {
 		{"dpdk:0000:03:00.0", "0000:03:00.0", "dpdk1", true},
-		{"dpdk:03:00.1,as=wan", "03:00.1", "wan", true},
+		{"dpdk:03:00.1,as=wan", "0000:03:00.1", "wan", true},
 		{"dpdk:0000:03:00.0,mprq_en=1,as=wan", "0000:03:00.0,mprq_en=1", "wan", true},
 		{"dpdk:0000:03:00.0,as=wan,mprq_en=1", "0000:03:00.0,mprq_en=1", "wan", true},
 		{"dpdk:net_null0", "net_null0", "dpdk1", false},
