@@ -62,8 +62,15 @@ want "packets accepted" "$(stat_of .xdp.accepted)" "$(room_stat talk pkts)"
 # A stranger, and what no stream knows.
 before=$(stat_of .xdp.drop_source)
 in_pub ip addr add 10.1.0.9/24 dev p0
+start capture edge "$CRIERCTL" --socket "$SOCKET" capture talk -w "$T/cap.pcapng" --drops --count 20
+wait_until 30 eval "api GET /metrics | grep -q '^crier_capture_clients 1$'" || fail "nobody captures"
 in_pub "$WIRE" send 10.1.0.9:4000 10.1.0.1:5000 --count 20 >/dev/null
 wait_until 30 answers /v1/stats .xdp.drop_source $((before + 20)) || fail "strangers are not counted"
+wait_end capture 60
+want "exit status of capture" 0 "$status"
+want "strangers captured" "20 10.1.0.9 5000 drop_source room talk" \
+	"$(tshark -r "$T/cap.pcapng" -T fields -e ip.src -e udp.dstport -e frame.comment 2>/dev/null |
+		sort | uniq -c | xargs)"
 want "copies of a stranger's" "$(room_stat talk pkts)" "$(stat_of .xdp.accepted)"
 
 # More than punt_pps is not given to Linux; the room does not notice.
