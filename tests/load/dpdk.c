@@ -91,6 +91,7 @@ static int environment_init(const char *devargs)
 	if (!is_pci(devargs))
 		argv[argc++] = "--no-pci";
 	if (huge_pages_free() < HUGE_PAGES) {
+		argv[1] = "--no-shconf"; /* in-memory goes with huge pages alone */
 		argv[argc++] = "--no-huge";
 		argv[argc++] = "-m";
 		argv[argc++] = "128";
