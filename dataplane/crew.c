@@ -141,22 +141,9 @@ static int devices_open(struct crew *crew, char err[PORT_ERR_LEN])
 	for (uint32_t i = 0; i < crew->n_devices; i++)
 		conf[i] = crew->device[i].conf;
 	rc = ports_start(conf, crew->n_devices, &crew->env, crew->n, crew->cpu[0], err);
-	crew->started = !rc;
 	for (uint32_t i = 0; i < crew->n_devices && !rc; i++)
 		rc = leader_open_device(crew, i, PORT_WAIT_MS, err);
 	return rc;
-}
-
-static void devices_close(struct crew *crew)
-{
-	struct port_conf conf[COPY_OUTS];
-
-	leader_close_devices(crew);
-	for (uint32_t i = 0; i < crew->n_devices; i++)
-		conf[i] = crew->device[i].conf;
-	if (crew->started)
-		ports_stop(conf, crew->n_devices);
-	crew->started = false;
 }
 
 int crew_open(struct crew *crew, char err[PORT_ERR_LEN])
@@ -198,7 +185,7 @@ void crew_close(struct crew *crew)
 	}
 	if (crew->worker[0])
 		worker_end(crew->worker[0]);
-	devices_close(crew);
+	leader_close_devices(crew);
 	intake_free(&crew->intake);
 	for (uint32_t i = 0; i < crew->n; i++) {
 		if (crew->worker[i])

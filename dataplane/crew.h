@@ -47,7 +47,6 @@ struct crew {
 	pthread_t thread[CRIER_MAX_WORKERS]; /* of all but the leader */
 	struct intake intake;
 	struct judge judge; /* of devices that Linux doesn't see */
-	bool started;	    /* ports_start() was called */
 	int xsks_fd;
 	bool retired; /* the tables were flushed: nobody will write them again */
 	/*

@@ -10,6 +10,7 @@
 #include <rte_errno.h>
 
 #include "dataplane/core/link.h"
+#include "dpdk_close.h"
 #include "dpdk_eal.h"
 #include "tap.h"
 #include "xdp/log.h"
@@ -90,11 +91,9 @@ static uint32_t dpdk_close(struct port_dev *pd)
 {
 	struct dpdk_dev *d = dpdk_dev_of(pd);
 
-	if (d->started)
-		rte_eth_dev_stop(d->id);
 	if (d->device) {
 		rte_eth_dev_callback_unregister(d->id, RTE_ETH_EVENT_INTR_RMV, on_removed, d);
-		rte_eth_dev_close(d->id);
+		dpdk_device_close(d->id);
 		rte_dev_remove(d->device);
 	}
 	for (uint32_t i = 0; d->handle && i < d->dev.workers; i++)
@@ -217,7 +216,6 @@ static int dev_start(struct dpdk_dev *d, char err[PORT_ERR_LEN])
 
 	if (rc)
 		return refused(d, "to start", rc, err);
-	d->started = true;
 	/* neighbour discovery (RFC 4861) speaks to groups; not each device has a filter */
 	rte_eth_allmulticast_enable(d->id);
 	if (d->tap_fd < 0)

@@ -44,7 +44,6 @@ struct dpdk_dev {
 	struct port_dev dev;
 	uint16_t id;
 	bool pci;
-	bool started;
 	bool up;
 	bool removed;
 	bool was_up; /* the leader's: frames may be in the device's rings */

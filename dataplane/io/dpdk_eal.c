@@ -198,8 +198,3 @@ int dpdk_eal_start(const struct dpdk_eal_conf *conf, char err[PORT_ERR_LEN])
 	start_error(rte_errno, err);
 	return rte_errno ? -rte_errno : -EINVAL;
 }
-
-void dpdk_eal_stop(void)
-{
-	rte_eal_cleanup();
-}

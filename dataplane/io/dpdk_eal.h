@@ -30,7 +30,6 @@ struct dpdk_eal_conf {
  * -errno and a line in err: -ENOMEM too few hugepages, -EPERM, -EINVAL raw arguments.
  */
 int dpdk_eal_start(const struct dpdk_eal_conf *conf, char err[PORT_ERR_LEN]);
-void dpdk_eal_stop(void);
 
 /* Memory comes from hugepages, which devices that use physical addresses need. */
 bool dpdk_eal_hugepages(void);

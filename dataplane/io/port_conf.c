@@ -109,12 +109,6 @@ int ports_start(const struct port_conf *conf, uint32_t n, const struct port_env 
 	return dpdk_eal_start(&eal, err);
 }
 
-void ports_stop(const struct port_conf *conf, uint32_t n)
-{
-	if (any_dpdk(conf, n))
-		dpdk_eal_stop();
-}
-
 static struct port_dev *open_dpdk(const struct port_conf *conf, uint32_t workers, const int *cpu,
 				  int *rc, char err[PORT_ERR_LEN])
 {
@@ -137,12 +131,6 @@ int ports_start(const struct port_conf *conf, uint32_t n, const struct port_env 
 	(void)cpu;
 	(void)err;
 	return 0;
-}
-
-void ports_stop(const struct port_conf *conf, uint32_t n)
-{
-	(void)conf;
-	(void)n;
 }
 
 static struct port_dev *open_dpdk(const struct port_conf *conf, uint32_t workers, const int *cpu,

@@ -37,8 +37,6 @@ bool port_env_valid(const struct port_env *env);
  */
 int ports_start(const struct port_conf *conf, uint32_t n, const struct port_env *env,
 		uint32_t workers, int cpu, char err[PORT_ERR_LEN]);
-/* After the last is closed. */
-void ports_stop(const struct port_conf *conf, uint32_t n);
 
 /*
  * Worker i runs on cpu[i].  busy_ms: how long to wait for a queue that another socket

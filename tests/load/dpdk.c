@@ -14,6 +14,7 @@
 #include <rte_log.h>
 #include <rte_mbuf.h>
 
+#include "dataplane/io/dpdk_close.h"
 #include "load.h"
 #include "xdp/log.h"
 
@@ -174,11 +175,8 @@ int dpdk_open(struct dpdk **out, const char *devargs)
 		return -ENOMEM;
 	}
 	rc = environment_init(devargs);
-	if (!rc) {
+	if (!rc)
 		rc = device_start(d, devargs);
-		if (rc)
-			rte_eal_cleanup();
-	}
 	if (rc)
 		free(d);
 	else
@@ -198,10 +196,8 @@ void dpdk_close(struct dpdk *d)
 		return;
 	frames_free(d->in, &d->ins);
 	frames_free(d->out, &d->outs);
-	rte_eth_dev_stop(d->port);
-	rte_eth_dev_close(d->port);
+	dpdk_device_close(d->port);
 	rte_mempool_free(d->pool);
-	rte_eal_cleanup();
 	free(d);
 }
 

@@ -87,9 +87,11 @@ flood=$!
 speak 5000 --count 100 >/dev/null
 received=$(heard ear received)
 wait "$flood"
-# not all of what was sent: the veth's ring of 256 is shared with the flood
-want "heard beside a flood" "$(($(stat_of .xdp.accepted) - accepted))" "$received"
-want_least "heard beside a flood" 50 "$received"
+# Not all of what was sent: the veth's ring of 256 is shared with the flood.  And where the
+# machine stalls, net_af_xdp drops without a word what the far veth does not take in time.
+reconciles talk
+want_least "packets accepted beside a flood" 50 $(($(stat_of .xdp.accepted) - accepted))
+want_least "heard beside a flood" $((($(stat_of .xdp.accepted) - accepted) * 4 / 5)) "$received"
 want_least "packets over punt_pps" 100 "$(($(stat_of .worker.punt_cap) - before))"
 ctl set punt_pps 20000 >/dev/null
 
