@@ -124,6 +124,7 @@ static int sizes_check(const struct crier_config *have, const struct tables_size
 		{"shards", size->shards, want.shards, have->shards},
 		{"local addresses", size->locals, want.locals, have->locals},
 		{"CPUs", size->cpus, want.cpus, have->cpus},
+		{"guard prefixes", size->guard_prefixes, want.guard_prefixes, have->guard_prefixes},
 	};
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		if (!sizes[i].asked || sizes[i].want == sizes[i].have)

@@ -97,6 +97,21 @@ static uint32_t n_capture_ring(const struct crier_config *c)
 	return c->max_workers * CRIER_CAPTURE_SLOTS;
 }
 
+/* Two halves: a list, and the trees made of it, are written beside those in use. */
+static uint32_t n_guard_list(const struct crier_config *c)
+{
+	return 2 * c->guard_prefixes;
+}
+
+/*
+ * Twice what the worst list needs: a prefix is two keys in its family's tree, and one longer
+ * than 64 bits may need a tree of its own, of one node.
+ */
+static uint32_t n_guard_nodes(const struct crier_config *c)
+{
+	return 2 * (c->guard_prefixes + c->guard_prefixes / 4 + 2) + 1;
+}
+
 static uint32_t n_xsks(const struct crier_config *c)
 {
 	(void)c;
@@ -136,6 +151,9 @@ const struct map_spec map_specs[MAPS_N] = {
 	TABLE(xdp_counters, struct crier_xdp_counters, n_cpus),
 	TABLE(stream_counters, struct crier_stream_counters, n_stream_counters),
 	TABLE(capture_ring, struct crier_capture_rec, n_capture_ring),
+	TABLE(guard, struct crier_guard, one),
+	TABLE(guard_list, struct crier_guard_prefix, n_guard_list),
+	TABLE(guard_nodes, struct crier_guard_node, n_guard_nodes),
 	{.name = "xsks",
 	 .type = BPF_MAP_TYPE_XSKMAP,
 	 .key_size = 4,
@@ -194,6 +212,7 @@ struct tables_size tables_size_default(void)
 		.workers = 8,
 		.shards = 8,
 		.locals = 1024,
+		.guard_prefixes = 1024,
 		.cpus = cpus > 0 ? (uint32_t)cpus : (uint32_t)sysconf(_SC_NPROCESSORS_CONF),
 	};
 }
@@ -219,6 +238,7 @@ static void size_fill(struct tables_size *s)
 	s->shards = s->shards ? s->shards : shards_for(s->workers, d.shards);
 	s->locals = s->locals ? s->locals : d.locals;
 	s->cpus = s->cpus ? s->cpus : d.cpus;
+	s->guard_prefixes = s->guard_prefixes ? s->guard_prefixes : d.guard_prefixes;
 }
 
 /* The largest sizes that the layouts' fields hold. */
@@ -237,6 +257,7 @@ static int size_check(const struct tables_size *s, char err[TABLES_ERR_LEN])
 		{"shards", s->shards, CRIER_MAX_WORKERS},
 		{"local addresses", s->locals, 1U << 20},
 		{"CPUs", s->cpus, 1U << 14},
+		{"guard prefixes", s->guard_prefixes, 1U << 20},
 	};
 
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
@@ -303,6 +324,7 @@ int config_init(struct crier_config *c, const struct tables_size *size, char err
 	c->cpus = s.cpus;
 	c->shards = s.shards;
 	c->max_workers = s.workers;
+	c->guard_prefixes = s.guard_prefixes;
 	c->heartbeat_ns = clock_ns(CLOCK_MONOTONIC);
 	c->created_s = clock_ns(CLOCK_REALTIME) / 1000000000ULL;
 	memcpy(c->setting, defaults, sizeof(defaults));
@@ -316,7 +338,8 @@ bool config_sane(const struct crier_config *c)
 	       c->max_streams <= (1U << 20) + 1 && c->max_vias > 1 && c->max_vias <= 65536 &&
 	       c->max_shards && c->max_shards <= CRIER_MAX_WORKERS && c->locals &&
 	       !(c->locals & (c->locals - 1)) && c->cpus && c->cpus <= 1U << 14 && c->max_workers &&
-	       c->max_workers <= CRIER_MAX_WORKERS && c->shards && c->shards <= c->max_shards;
+	       c->max_workers <= CRIER_MAX_WORKERS && c->shards && c->shards <= c->max_shards &&
+	       c->guard_prefixes && c->guard_prefixes <= 1U << 20;
 }
 
 int tables_alloc(struct tables *t, const struct tables_size *size)

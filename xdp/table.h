@@ -25,7 +25,7 @@
 
 #define CRIER_MAGIC 0x3172656972632e31ULL /* "1.crier1" */
 /* Raise on any change of a layout below.  A new map is no such change. */
-#define CRIER_ABI 1
+#define CRIER_ABI 2
 
 #define CRIER_PAGE_SLOTS 256 /* members a page */
 #define CRIER_PAGE_SHIFT 8
@@ -571,6 +571,61 @@ CRIER_ASSERT_SIZE(struct crier_capture_rec, 32 + CRIER_CAPTURE_SNAP);
 #define CRIER_CAPTURE_DROPS 4ULL
 
 /*
+ * ---- guard -------------------------------------------------------------------------
+ *
+ * Block and allow lists.  The most specific prefix decides; allow is an exception from a
+ * wider block.  Both lists are one step function of the address, kept as the places where
+ * the answer changes: a static B-tree of 8 keys a node, 9 children, each level in place
+ * (child i of node k is k * 9 + 1 + i, counted from the tree's root), so that a lookup is
+ * one node a level, 6 levels for 100,000 prefixes.  A key holds from itself to the next.
+ *
+ * Map "guard_nodes": element n is node n.  Key of an IPv4 address: its 32 bits, host order,
+ * in bits 32..63.  Of an IPv6 address: its first 64 bits, host order; where a prefix
+ * longer than 64 divides them, the value is a tree of the last 64.
+ */
+#define CRIER_GUARD_KEYS 8
+#define CRIER_GUARD_LEVELS 8
+struct crier_guard_node {
+	__u64 key[CRIER_GUARD_KEYS];   /* ascending; ~0 fills up, with the last value */
+	__u32 value[CRIER_GUARD_KEYS]; /* enum crier_guard_value, or CRIER_GUARD_TREE + root */
+	__u32 nodes;		       /* in a root: nodes of its tree */
+	__u32 pad0;
+};
+CRIER_ASSERT_SIZE(struct crier_guard_node, 104);
+CRIER_ASSERT_OFFSET(struct crier_guard_node, value, 64);
+
+enum crier_guard_value {
+	CRIER_GUARD_NONE, /* no prefix speaks of it; also below the first key */
+	CRIER_GUARD_ALLOW,
+	CRIER_GUARD_BLOCK,
+	CRIER_GUARD_TREE = 16, /* + the number of a root */
+};
+
+/* Map "guard_list": what the operator said, element half * config.guard_prefixes + n. */
+struct crier_guard_prefix {
+	struct crier_addr addr; /* v4-mapped, or v6; bits beyond len are 0 */
+	__u8 len;		/* of 32 for an IPv4 prefix, of 128 for IPv6 */
+	__u8 family6;
+	__u8 value; /* CRIER_GUARD_ALLOW or CRIER_GUARD_BLOCK */
+	__u8 pad0[5];
+};
+CRIER_ASSERT_SIZE(struct crier_guard_prefix, 24);
+
+/*
+ * Map "guard": one element.  New trees and a new list are written beside those in use, then
+ * switched to by one store each; nodes are written again only after grace.
+ */
+struct crier_guard {
+	__u64 roots; /* atomic: IPv4 in bits 0..31, IPv6 in 32..63; 0: that family has no list */
+	__u64 list;  /* atomic: count in bits 0..31, half in bit 63 */
+	__u32 nodes; /* entries of guard_nodes; number 0 unused */
+	__u32 pad0;
+	__u64 changed_s;
+	__u64 reserved[12];
+};
+CRIER_ASSERT_SIZE(struct crier_guard, 128);
+
+/*
  * ---- settings ------------------------------------------------------------------------
  *
  * What an SRE tunes at run time.  X(name, default, least, most, help); each is one
@@ -592,7 +647,10 @@ CRIER_ASSERT_SIZE(struct crier_capture_rec, 32 + CRIER_CAPTURE_SNAP);
 	X(unit_slots, 128, 32, 256, "kernel engine: members a trigger serves") \
 	X(punt_pps, 20000, 0, 10000000, \
 	  "most packets a second that a dpdk port gives to Linux; 0: none") \
-	X(pace_pct, 0, 0, 100, "part of the frame interval a sweep is spread over; 0: none")
+	X(pace_pct, 0, 0, 100, "part of the frame interval a sweep is spread over; 0: none") \
+	X(guard_mode, 2, 0, 2, "the guard: 0: off, 1: it only counts, 2: it drops") \
+	X(guard_punt_pps, 20000, 0, 10000000, \
+	  "most packets a second and CPU that the media port gives to crierd; 0: none")
 
 #define CRIER_ENUM_SETTING(name, def, least, most, help) CRIER_SET_##name,
 enum crier_setting { CRIER_SETTINGS(CRIER_ENUM_SETTING) CRIER_SET_N };
@@ -618,7 +676,7 @@ struct crier_config {
 	__u32 max_workers; /* entries of workers and worker_counters, parts of room_counters */
 	__be16 media_port; /* network order */
 	__u16 pad0;
-	__u32 pad1;
+	__u32 guard_prefixes;  /* entries of one half of guard_list */
 	__u32 next_generation; /* last one given out */
 	__u32 crierd_pid;
 	__u64 crierd_started_ns;
@@ -629,7 +687,7 @@ struct crier_config {
 	/* NONCE keys (SipHash-2-4), by epoch % 2; and the STUN guard's words. */
 	__u64 nonce_key[2][2];
 	__u32 nonce_epoch; /* atomic */
-	__u32 guard_mode;  /* 0: off, 1: count only, 2: enforce */
+	__u32 pad1;
 	char node[CRIER_NAME_LEN];
 	__u64 reserved[48];
 };

@@ -19,6 +19,7 @@ struct tables_size {
 	uint32_t members4, members6; /* members of each family; rounded up to pages */
 	uint32_t rooms, streams, vias;
 	uint32_t workers, shards, locals, cpus;
+	uint32_t guard_prefixes;
 };
 
 struct tables {
@@ -41,6 +42,9 @@ struct tables {
 	struct crier_xdp_counters *xdp_counters;
 	struct crier_stream_counters *stream_counters;
 	struct crier_capture_rec *capture_ring;
+	struct crier_guard *guard;
+	struct crier_guard_prefix *guard_list;
+	struct crier_guard_node *guard_nodes;
 	void *priv; /* maps.c: descriptors and lengths */
 };
 
