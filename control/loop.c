@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define STEP_NS 700000ULL
+#define STEP_NS 500000ULL
 #define TURN_MOST_NS 2000000ULL
 
 struct loop {

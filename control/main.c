@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <event2/event.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 #include "control/crierd.h"
 #include "control/crier0.h"
 #include "control/grace.h"
+#include "control/heap.h"
 #include "control/http.h"
 #include "control/lock.h"
 #include "control/nexthop.h"
@@ -33,7 +33,6 @@
 
 #define FIRST_GRACE_MOST_NS 5000000000ULL
 #define TOKEN_MAX 512
-#define BIG_PIECE 16384
 
 struct daemon {
 	struct crierd d;
@@ -260,6 +259,8 @@ static void on_heartbeat(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	tbl_store(&m->tables.config->heartbeat_ns, loop_now_ns());
+	if (heap_idle())
+		loop_add(m->d.loop, &heap_task);
 }
 
 static void on_signal(evutil_socket_t fd, short what, void *arg)
@@ -410,11 +411,7 @@ int main(int argc, char **argv)
 	int code = 0;
 
 	signal(SIGPIPE, SIG_IGN);
-	/*
-	 * A bulk body's pieces go back to the kernel one by one, not all at once when the
-	 * last of them lets the heap shrink, which took 2 ms of one turn.
-	 */
-	mallopt(M_MMAP_THRESHOLD, BIG_PIECE);
+	heap_init();
 	switch (options_parse(&m.options, argc, argv)) {
 	case OPTIONS_USAGE:
 		code = 2;
