@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The guard's trees against a list that is searched from end to end. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <endian.h>
+#include <errno.h>
+#include <stdio.h>
+
+#include "control/guard_tree.h"
+#include "xdp/addr.h"
+
+#define MOST 600
+#define ROUNDS 140
+#define FIRST 7
+#define NODES (MOST + MOST / 4 + 2) /* as maps.c says that it is enough */
+
+static struct crier_guard_node nodes[FIRST + NODES + 1];
+static uint32_t seed = 1;
+
+static uint32_t rnd(uint32_t n)
+{
+	seed = seed * 1664525 + 1013904223;
+	return (seed >> 8) % n;
+}
+
+static struct crier_addr masked(struct crier_addr a, uint32_t bits)
+{
+	for (uint32_t i = bits; i < 128; i++)
+		a.b[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
+	return a;
+}
+
+static struct crier_guard_prefix prefix(const char *addr, uint32_t len, uint32_t value)
+{
+	struct crier_guard_prefix p = {.len = (uint8_t)len, .value = (uint8_t)value};
+
+	assert_int_equal(addr_parse(addr, strlen(addr), &p.addr), 0);
+	p.family6 = !addr_is_v4(&p.addr);
+	return p;
+}
+
+/* Few different bits, and many of them set, so that prefixes nest, touch and end at ~0. */
+static struct crier_addr random_addr(bool family6)
+{
+	static const uint8_t bytes[] = {0, 0xff, 0xff, 1, 0x80};
+	struct crier_addr a = addr_from4(0);
+
+	for (int i = family6 ? 0 : 12; i < 16; i++)
+		a.b[i] = bytes[rnd(sizeof(bytes))];
+	return a;
+}
+
+static uint32_t random_len(bool family6)
+{
+	static const uint8_t edges[] = {0, 1, 31, 32, 32, 63, 64, 64, 65, 66, 127, 128, 128};
+	uint32_t most = family6 ? 128 : 32, len = rnd(most + 1);
+
+	if (rnd(3) == 0)
+		len = edges[rnd(sizeof(edges))];
+	return len <= most ? len : most;
+}
+
+static struct crier_guard_prefix random_prefix(void)
+{
+	struct crier_guard_prefix p = {.family6 = rnd(2),
+				       .value = rnd(2) ? CRIER_GUARD_ALLOW : CRIER_GUARD_BLOCK};
+
+	p.len = (uint8_t)random_len(p.family6);
+	p.addr = masked(random_addr(p.family6), p.family6 ? p.len : 96U + p.len);
+	return p;
+}
+
+static bool holds(const struct crier_guard_prefix *p, const struct crier_addr *a, bool family6)
+{
+	struct crier_addr m = masked(*a, family6 ? p->len : 96U + p->len);
+
+	return p->family6 == family6 && addr_equal(&m, &p->addr);
+}
+
+static uint32_t naive(const struct crier_guard_prefix *p, uint32_t n, const struct crier_addr *a,
+		      bool family6)
+{
+	uint32_t value = CRIER_GUARD_NONE;
+	int best = -1;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (!holds(&p[i], a, family6) || p[i].len < best)
+			continue;
+		if (p[i].len > best || p[i].value > value)
+			value = p[i].value;
+		best = p[i].len;
+	}
+	return value;
+}
+
+/* As the layout's comment has it, without any shortcut. */
+static uint32_t tree_lookup(uint32_t root, uint64_t key)
+{
+	uint32_t value = CRIER_GUARD_NONE, levels = 0;
+
+	for (uint32_t k = 0; root && k < nodes[root].nodes; levels++) {
+		const struct crier_guard_node *n = &nodes[root + k];
+		uint32_t i = 0;
+
+		while (i < CRIER_GUARD_KEYS && n->key[i] <= key)
+			value = n->value[i++];
+		k = k * (CRIER_GUARD_KEYS + 1) + 1 + i;
+	}
+	assert_true(levels <= CRIER_GUARD_LEVELS);
+	return value;
+}
+
+static uint32_t lookup(uint64_t roots, const struct crier_addr *a, bool family6)
+{
+	uint32_t value;
+
+	if (!family6)
+		return tree_lookup((uint32_t)roots, (uint64_t)ntohl(a->w[3]) << 32);
+	value = tree_lookup((uint32_t)(roots >> 32), be64toh(a->q[0]));
+	if (value < CRIER_GUARD_TREE)
+		return value;
+	return tree_lookup(value - CRIER_GUARD_TREE, be64toh(a->q[1]));
+}
+
+static uint64_t build(const struct crier_guard_prefix *p, uint32_t n)
+{
+	uint64_t roots = 0, again = 0;
+	uint32_t used = 0, ignored;
+
+	memset(nodes, 0x5a, sizeof(nodes));
+	assert_int_equal(guard_tree_build(p, n, nodes, FIRST, NODES, &roots, &used), 0);
+	assert_true(used <= n + n / 4 + 2);
+	for (uint32_t i = 0; i < sizeof(nodes) / sizeof(*nodes); i++)
+		if (i < FIRST || i >= FIRST + used)
+			assert_int_equal(nodes[i].nodes, 0x5a5a5a5a);
+	if (used) {
+		assert_int_equal(guard_tree_build(p, n, nodes, FIRST, used - 1, &again, &ignored),
+				 -ENOSPC);
+		assert_int_equal(again, 0);
+	}
+	assert_int_equal(guard_tree_build(p, n, nodes, FIRST, used, &roots, &used), 0);
+	return roots;
+}
+
+/* The address, the next below and the next above. */
+static void probe(uint64_t roots, const struct crier_guard_prefix *p, uint32_t n,
+		  struct crier_addr a, bool family6)
+{
+	for (int by = -1; by <= 1; by++) {
+		struct crier_addr b = a;
+
+		if (!family6) {
+			b.w[3] = htonl(ntohl(a.w[3]) + (uint32_t)by);
+		} else {
+			uint64_t low = be64toh(a.q[1]) + (uint64_t)by;
+
+			b.q[1] = htobe64(low);
+			if (by == -1 && low == UINT64_MAX)
+				b.q[0] = htobe64(be64toh(a.q[0]) - 1);
+			if (by == 1 && low == 0)
+				b.q[0] = htobe64(be64toh(a.q[0]) + 1);
+		}
+		if (lookup(roots, &b, family6) != naive(p, n, &b, family6)) {
+			char text[ADDR_STRLEN];
+
+			fail_msg("%s: %u, want %u", addr_format(text, &b),
+				 lookup(roots, &b, family6), naive(p, n, &b, family6));
+		}
+	}
+}
+
+static struct crier_addr last_of(const struct crier_guard_prefix *p)
+{
+	struct crier_addr a = p->addr;
+
+	for (uint32_t i = p->family6 ? p->len : 96U + p->len; i < 128; i++)
+		a.b[i / 8] |= (uint8_t)(0x80 >> i % 8);
+	return a;
+}
+
+static void check(const struct crier_guard_prefix *p, uint32_t n)
+{
+	uint64_t roots = build(p, n);
+
+	for (uint32_t i = 0; i < n; i++) {
+		probe(roots, p, n, p[i].addr, p[i].family6);
+		probe(roots, p, n, last_of(&p[i]), p[i].family6);
+	}
+	for (uint32_t i = 0; i < 200; i++)
+		probe(roots, p, n, random_addr(i & 1), i & 1);
+}
+
+static void random_lists(void **state)
+{
+	static struct crier_guard_prefix p[MOST];
+
+	(void)state;
+	for (uint32_t round = 0; round < ROUNDS; round++) {
+		uint32_t n = round < 60 ? round : rnd(MOST) + 1;
+
+		for (uint32_t i = 0; i < n; i++)
+			p[i] = i && rnd(20) == 0 ? p[rnd(i)] : random_prefix();
+		check(p, n);
+	}
+}
+
+static void edges(void **state)
+{
+	const struct {
+		const char *name;
+		struct crier_guard_prefix p[8];
+		uint32_t n;
+	} table[] = {
+		{"nothing", {{.len = 0}}, 0},
+		{"all of IPv4", {prefix("0.0.0.0", 0, CRIER_GUARD_BLOCK)}, 1},
+		{"all of IPv6", {prefix("::", 0, CRIER_GUARD_BLOCK)}, 1},
+		{"first and last address",
+		 {prefix("0.0.0.0", 32, CRIER_GUARD_BLOCK),
+		  prefix("255.255.255.255", 32, CRIER_GUARD_BLOCK),
+		  prefix("::", 128, CRIER_GUARD_BLOCK),
+		  prefix("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 128, CRIER_GUARD_ALLOW)},
+		 4},
+		{"an exception at the begin and at the end",
+		 {prefix("10.0.0.0", 8, CRIER_GUARD_BLOCK),
+		  prefix("10.0.0.0", 9, CRIER_GUARD_ALLOW),
+		  prefix("10.255.255.255", 32, CRIER_GUARD_ALLOW),
+		  prefix("11.0.0.0", 8, CRIER_GUARD_BLOCK)},
+		 4},
+		{"a /64, divided",
+		 {prefix("2001:db8::", 64, CRIER_GUARD_BLOCK),
+		  prefix("2001:db8::", 65, CRIER_GUARD_ALLOW),
+		  prefix("2001:db8::", 128, CRIER_GUARD_BLOCK),
+		  prefix("2001:db8:0:1::1", 128, CRIER_GUARD_BLOCK)},
+		 4},
+		{"a /64, of two halves alike",
+		 {prefix("2001:db8::", 65, CRIER_GUARD_BLOCK),
+		  prefix("2001:db8::8000:0:0:0", 65, CRIER_GUARD_BLOCK)},
+		 2},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		check(table[i].p, table[i].n);
+}
+
+/* Prefixes within each other are at most 66, but the same may be given more often. */
+static void same(void **state)
+{
+	static struct crier_guard_prefix p[MOST];
+
+	(void)state;
+	for (uint32_t i = 0; i < MOST; i++)
+		p[i] = i % 2 ? prefix("2001:db8::", i % 4 == 1 ? 96 : 32, CRIER_GUARD_BLOCK)
+			     : prefix("10.0.0.0", 8, CRIER_GUARD_BLOCK);
+	check(p, MOST);
+}
+
+/* Each prefix a tree of its own; and 100,000 of mixed lengths fit what maps.c gives them. */
+static void full(void **state)
+{
+	const uint32_t n = 100000, most = n + n / 4 + 2;
+	struct crier_guard_prefix *p = calloc(n, sizeof(*p));
+	struct crier_guard_node *big = calloc(most + 1, sizeof(*big));
+	uint64_t roots = 0;
+	uint32_t used = 0;
+
+	(void)state;
+	assert_true(p && big);
+	for (uint32_t i = 0; i < n; i++) {
+		p[i] = prefix("2001:db8::1", 128, CRIER_GUARD_BLOCK);
+		p[i].addr.w[1] = htonl(2 * i);
+	}
+	assert_int_equal(guard_tree_build(p, n, big, 1, most, &roots, &used), 0);
+	for (uint32_t i = 0; i < n; i++) {
+		p[i] = (struct crier_guard_prefix){.addr = addr_from4(htonl(i << 12)),
+						   .len = (uint8_t)(20 + i % 13),
+						   .value = CRIER_GUARD_ALLOW + i / 2 % 2};
+	}
+	assert_int_equal(guard_tree_build(p, n, big, 1, most, &roots, &used), 0);
+	assert_int_equal(roots, 1);
+	assert_int_equal(big[1].nodes, used);
+	assert_true(used <= n / 4 + 1);
+	free(p);
+	free(big);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(random_lists),
+		cmocka_unit_test(edges),
+		cmocka_unit_test(same),
+		cmocka_unit_test(full),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
