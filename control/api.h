@@ -24,6 +24,9 @@ int api_stream_make(struct crierd *d, uint32_t room, const struct stream_spec *s
 		    uint32_t *stream, char *err, size_t size);
 int api_listener_error(struct crierd *d, uint32_t room, int why, char *err, size_t size);
 
+/* Mode and lists, for status too. */
+json_t *api_guard_json(const struct crierd *d);
+
 /* For save: a room as POST /v1/rooms would take it. */
 json_t *api_room_spec_json(const struct store *s, uint32_t room);
 
@@ -43,6 +46,15 @@ void api_listener_delete(struct call *call);
 void api_settings_list(struct call *call);
 void api_setting_show(struct call *call);
 void api_setting_put(struct call *call);
+
+void api_guard_show(struct call *call);
+void api_guard_put(struct call *call);
+void api_guard_list(struct call *call);
+void api_guard_add(struct call *call);
+void api_guard_replace(struct call *call);
+void api_guard_remove(struct call *call);
+void api_guard_clear(struct call *call);
+void api_guard_delete(struct call *call);
 
 void api_save(struct call *call);
 void api_restore(struct call *call);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/lines.h"
+
 /* Enough of what was given to recognize it, and nothing that a terminal would obey. */
 #define QUOTE_MAX 60
 struct quoted {
@@ -376,25 +378,37 @@ int body_listeners(const json_t *json, struct crier_endpoint **ep, size_t *n, bo
 	return ret;
 }
 
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
-}
-
 int body_line(const char *line, size_t len, struct crier_endpoint *ep, char err[BODY_ERR_LEN])
 {
-	const char *hash;
 	int ret;
 
-	hash = memchr(line, '#', len);
-	if (hash)
-		len = (size_t)(hash - line);
-	while (len && is_space(line[len - 1]))
-		len--;
-	while (len && is_space(*line))
-		line++, len--;
-	if (!len)
+	if (!line_trim(&line, &len))
 		return 0;
 	ret = member_parse(line, len, ep);
 	return ret ? endpoint_wrong(line, len, ret, err) : 1;
+}
+
+int body_prefix(const json_t *json, struct crier_guard_prefix *out, char err[BODY_ERR_LEN])
+{
+	static const char *const keys[] = {"prefix", "action", NULL};
+	const char *prefix, *action;
+
+	if (body_keys(json, keys, err) || get_string(json, "prefix", &prefix, err) ||
+	    get_string(json, "action", &action, err))
+		return -EINVAL;
+	if (!prefix || !action || !guard_value_find(action))
+		return wrong(err, "{\"prefix\": \"ADDRESS/LENGTH\", \"action\": \"block\" or "
+				  "\"allow\"} is expected");
+	if (guard_prefix_parse(prefix, strlen(prefix), out, err) != 0)
+		return -EINVAL;
+	out->value = (uint8_t)guard_value_find(action);
+	return 0;
+}
+
+int body_prefix_line(const char *line, size_t len, struct crier_guard_prefix *out,
+		     char err[BODY_ERR_LEN])
+{
+	if (!line_trim(&line, &len))
+		return 0;
+	return guard_prefix_parse(line, len, out, err) == 0 ? 1 : -EINVAL;
 }

@@ -11,11 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "control/guard_list.h"
 #include "control/room.h"
 #include "control/stream.h"
 #include "xdp/addr.h"
 
-#define BODY_ERR_LEN 320
+#define BODY_ERR_LEN GUARD_ERR_LEN
 #define BODY_STREAMS ROOM_STREAMS
 
 struct room_body {
@@ -45,6 +46,11 @@ int body_endpoints(const json_t *array, struct crier_endpoint *ep, char err[BODY
  * One line of a bulk list.  1: an endpoint; 0: nothing, or a comment; -EINVAL with err.
  */
 int body_line(const char *line, size_t len, struct crier_endpoint *ep, char err[BODY_ERR_LEN]);
+
+/* {"prefix": "10.0.0.0/8", "action": "block"}; and one line of a list, as above, without value. */
+int body_prefix(const json_t *json, struct crier_guard_prefix *out, char err[BODY_ERR_LEN]);
+int body_prefix_line(const char *line, size_t len, struct crier_guard_prefix *out,
+		     char err[BODY_ERR_LEN]);
 
 /* "auto", "bypass", ... and "rtp", "udp". */
 const char *body_engine_name(uint32_t wanted);

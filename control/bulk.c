@@ -10,10 +10,10 @@
 #include "control/api.h"
 #include "control/body.h"
 #include "control/crierd.h"
+#include "control/lines.h"
 #include "control/member.h"
 
 #define AHEAD 8 /* members whose place in the index is fetched early */
-#define LINE_MAX_BYTES 4096
 
 struct bulk_counts {
 	uint64_t added, existing, unreachable; /* BULK_ADD */
@@ -142,41 +142,21 @@ static void reply_bad_line(struct bulk *b, const char *why)
 				 "applied", 0));
 }
 
-/* False: there is more, and no end of a line in so much of it as a line may be long. */
-static bool line_ends(struct evbuffer *in)
-{
-	struct evbuffer_ptr end, found;
-
-	if (evbuffer_get_length(in) <= LINE_MAX_BYTES)
-		return true;
-	evbuffer_ptr_set(in, &end, LINE_MAX_BYTES, EVBUFFER_PTR_SET);
-	found = evbuffer_search_range(in, "\n", 1, NULL, &end);
-	return found.pos >= 0;
-}
-
 /* 1: a line was taken; 0: the body has ended; -EINVAL, -ENOMEM. */
 static int line_take(struct bulk *b, struct evbuffer *in, char err[BODY_ERR_LEN])
 {
 	struct crier_endpoint ep;
 	size_t len;
 	char *line;
-	int ret;
+	int ret = line_next(in, &line, &len);
 
 	b->line++;
-	if (!line_ends(in)) {
+	if (ret == -E2BIG) {
 		snprintf(err, BODY_ERR_LEN, "it is longer than %d bytes", LINE_MAX_BYTES);
 		return -EINVAL;
 	}
-	line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF);
-	if (!line) { /* the last one may lack its end */
-		len = evbuffer_get_length(in);
-		if (!len)
-			return 0;
-		line = malloc(len);
-		if (!line)
-			return -ENOMEM;
-		evbuffer_remove(in, line, len);
-	}
+	if (ret <= 0)
+		return ret;
 	ret = body_line(line, len, &ep, err);
 	free(line);
 	if (ret > 0 && endpoints_add(&b->list, &ep) != 0)

@@ -50,6 +50,7 @@ static const cyaml_schema_field_t capacity_fields[] = {
 	CYAML_FIELD_UINT("streams", OPT, struct config_capacity, streams),
 	CYAML_FIELD_UINT("workers", OPT, struct config_capacity, workers),
 	CYAML_FIELD_UINT("shards", OPT, struct config_capacity, shards),
+	CYAML_FIELD_UINT("guard_prefixes", OPT, struct config_capacity, guard_prefixes),
 	CYAML_FIELD_END,
 };
 
@@ -128,6 +129,7 @@ static int check_capacity(struct config_doc *d, const struct config *c)
 	rc = rc ? rc : doc_bounds(d, n, "streams", c->capacity.streams, 1, 4000000);
 	rc = rc ? rc : doc_bounds(d, n, "workers", c->capacity.workers, 1, CRIER_MAX_WORKERS);
 	rc = rc ? rc : doc_bounds(d, n, "shards", c->capacity.shards, 1, CRIER_MAX_WORKERS);
+	rc = rc ? rc : doc_bounds(d, n, "guard_prefixes", c->capacity.guard_prefixes, 1, 1 << 20);
 	if (!rc && (c->capacity.shards & (c->capacity.shards - 1)))
 		rc = doc_refuse(d, doc_key(d, n, "shards"),
 				"shards is %u, and must be a power of two, 1 to %d",

@@ -26,7 +26,7 @@ struct config_interface {
 
 /* 0: not given. */
 struct config_capacity {
-	uint32_t listeners, listeners6, rooms, streams, workers, shards;
+	uint32_t listeners, listeners6, rooms, streams, workers, shards, guard_prefixes;
 };
 
 struct config_stream {

@@ -13,6 +13,7 @@
 
 struct capture;
 struct grace;
+struct guard;
 struct http;
 struct loader;
 struct nexthop;
@@ -27,6 +28,7 @@ struct crierd {
 	struct tables *tables;
 	struct grace *grace;
 	struct store store;
+	struct guard *guard;
 	struct scan *scan;
 	struct nexthop *nexthop;
 	struct ports *ports;

@@ -17,6 +17,7 @@
 #include "control/crierd.h"
 #include "control/crier0.h"
 #include "control/grace.h"
+#include "control/guard.h"
 #include "control/heap.h"
 #include "control/http.h"
 #include "control/lock.h"
@@ -319,6 +320,8 @@ static int parts_open(struct daemon *m)
 	if (!ret)
 		ret = store_start(m);
 	if (!ret)
+		ret = guard_open(d, m->fresh, &d->guard);
+	if (!ret)
 		ret = capture_open(d, loader_capture_fd(d->loader), &d->capture);
 	if (!ret)
 		ret = events_open(m);
@@ -332,6 +335,7 @@ static void parts_close(struct daemon *m)
 	http_close(m->http);
 	events_close(m);
 	capture_close(d->capture);
+	guard_close(d->guard);
 	grace_close(d->grace);
 	scan_close(d->scan);
 	if (d->store.t)

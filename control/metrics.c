@@ -8,6 +8,7 @@
 
 #include "control/capture.h"
 #include "control/grace.h"
+#include "control/guard.h"
 #include "control/nexthop.h"
 #include "control/pieces.h"
 #include "control/room.h"
@@ -128,6 +129,19 @@ static void via_gauges(struct evbuffer *out, struct crierd *d)
 			    s.ready, s.pending, s.down);
 }
 
+static void guard_gauges(struct evbuffer *out, struct crierd *d)
+{
+	struct guard_counts c = guard_counts(d->guard);
+
+	head(out, "crier_guard_prefixes", "gauge", "Prefixes on the guard's lists");
+	evbuffer_add_printf(out,
+			    "crier_guard_prefixes{list=\"block\"} %u\n"
+			    "crier_guard_prefixes{list=\"allow\"} %u\n",
+			    c.block, c.allow);
+	gauge(out, "crier_guard_prefixes_capacity", "Prefixes that both lists together may have",
+	      guard_capacity(d->guard));
+}
+
 static void setting_gauges(struct evbuffer *out, struct crierd *d)
 {
 	head(out, "crier_setting", "gauge", "Settings in effect");
@@ -168,8 +182,8 @@ static void worker_counters(struct evbuffer *out, struct crierd *d)
 }
 
 static void (*const node_families[])(struct evbuffer *out, struct crierd *d) = {
-	node_gauges,	loop_gauges,  worker_gauges,   via_gauges,
-	setting_gauges, xdp_counters, worker_counters,
+	node_gauges,  loop_gauges,    worker_gauges, via_gauges,
+	guard_gauges, setting_gauges, xdp_counters,  worker_counters,
 };
 #define NODE_FAMILIES (sizeof(node_families) / sizeof(node_families[0]))
 

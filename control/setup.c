@@ -47,6 +47,7 @@ struct tables_size setup_size(struct crierd *d, const struct config *c, const st
 		.vias = VIAS,
 		.workers = c->capacity.workers,
 		.shards = c->capacity.shards,
+		.guard_prefixes = c->capacity.guard_prefixes,
 	};
 
 	d->listeners4 = n4 ? n4 : LISTENERS;

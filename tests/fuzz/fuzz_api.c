@@ -70,6 +70,42 @@ static void try_value(const json_t *json, char *err)
 	need(body_value(json, &value, err) == 0 || *err);
 }
 
+/* What is taken is in its one form: it can be written, and read as the same again. */
+static void prefix_check(const struct crier_guard_prefix *p)
+{
+	char text[PREFIX_STRLEN], err[BODY_ERR_LEN];
+	struct crier_guard_prefix again;
+
+	need(p->len <= (p->family6 ? 128 : 32));
+	guard_prefix_format(text, p);
+	need(guard_prefix_parse(text, strlen(text), &again, err) == 0);
+	need(addr_equal(&again.addr, &p->addr) && again.len == p->len &&
+	     again.family6 == p->family6);
+}
+
+static void try_prefix(const json_t *json, char *err)
+{
+	struct crier_guard_prefix p;
+
+	if (body_prefix(json, &p, err) != 0) {
+		need(*err);
+		return;
+	}
+	need(p.value == CRIER_GUARD_BLOCK || p.value == CRIER_GUARD_ALLOW);
+	prefix_check(&p);
+}
+
+static void try_prefix_line(const char *text, size_t len)
+{
+	char err[BODY_ERR_LEN] = "";
+	struct crier_guard_prefix p;
+	int ret = body_prefix_line(text, len, &p, err);
+
+	need(ret >= 0 || *err);
+	if (ret > 0)
+		prefix_check(&p);
+}
+
 static void try_lines(const char *text, size_t size)
 {
 	while (size) {
@@ -81,6 +117,7 @@ static void try_lines(const char *text, size_t size)
 
 		need(ret >= 0 || *err);
 		need(ret <= 0 || endpoint_check_member(&ep) == 0);
+		try_prefix_line(text, len);
 		text += len + !!end;
 		size -= len + !!end;
 	}
@@ -102,7 +139,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	json = body_object((const char *)data + 1, size - 1, err);
-	if (json)
+	if (json && which == 'g')
+		try_prefix(json, err);
+	else if (json)
 		routes[which & 3](json, err);
 	else
 		need(*err);

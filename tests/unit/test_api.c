@@ -348,6 +348,60 @@ static const struct step {
 	{"capture of more than there are numbers", "GET",
 	 "/v1/capture?count=100000000000000000000000000000000000", "", 400, "error"},
 	{"zero byte in a name", "DELETE", "/v1/rooms/a%00b", "", 404, "error"},
+	{"guard", "GET", "/v1/guard", "", 200,
+	 "{\"mode\":\"enforce\",\"block\":0,\"allow\":0,\"capacity\":1024,\"changed_s\":0}"},
+	{"block", "POST", "/v1/guard", "{\"prefix\":\"10.0.0.0/8\",\"action\":\"block\"}", 200,
+	 "{\"added\":1,\"existing\":0,\"block\":1,\"allow\":0}"},
+	{"block again", "POST", "/v1/guard", "{\"prefix\":\"10.0.0.0/8\",\"action\":\"block\"}",
+	 200, "\"added\":0,\"existing\":1"},
+	{"allow what is blocked", "POST", "/v1/guard",
+	 "{\"prefix\":\"10.0.0.0/8\",\"action\":\"allow\"}", 409,
+	 "10.0.0.0/8 is on the block list and cannot be on both"},
+	{"allow a part of it", "POST", "/v1/guard",
+	 "{\"prefix\":\"10.1.0.7\",\"action\":\"allow\"}", 200, "\"block\":1,\"allow\":1"},
+	{"block IPv6", "POST", "/v1/guard", "{\"prefix\":\"2001:DB8:0::/48\",\"action\":\"block\"}",
+	 200, "\"added\":1"},
+	{"host bits", "POST", "/v1/guard", "{\"prefix\":\"10.1.2.3/20\",\"action\":\"block\"}", 400,
+	 "bits are set beyond its length: 10.1.0.0/20 is the prefix"},
+	{"host bits of IPv6", "POST", "/v1/guard",
+	 "{\"prefix\":\"2001:db8::1/127\",\"action\":\"block\"}", 400, "2001:db8::/127"},
+	{"length", "POST", "/v1/guard", "{\"prefix\":\"10.0.0.0/33\",\"action\":\"block\"}", 400,
+	 "0 to 32"},
+	{"length of IPv6", "POST", "/v1/guard", "{\"prefix\":\"::/129\",\"action\":\"block\"}", 400,
+	 "0 to 128"},
+	{"no length", "POST", "/v1/guard", "{\"prefix\":\"10.0.0.0/\",\"action\":\"block\"}", 400,
+	 "0 to 32"},
+	{"length with a zero before", "POST", "/v1/guard",
+	 "{\"prefix\":\"10.0.0.0/08\",\"action\":\"block\"}", 400, "0 to 32"},
+	{"two lengths", "POST", "/v1/guard", "{\"prefix\":\"10.0.0.0/8/8\",\"action\":\"block\"}",
+	 400, "0 to 32"},
+	{"mapped prefix", "POST", "/v1/guard",
+	 "{\"prefix\":\"::ffff:10.0.0.0/104\",\"action\":\"block\"}", 400,
+	 "write an IPv4 prefix as"},
+	{"no prefix", "POST", "/v1/guard", "{\"prefix\":\"town\",\"action\":\"block\"}", 400,
+	 "town"},
+	{"no action", "POST", "/v1/guard", "{\"prefix\":\"10.0.0.0/8\"}", 400, "action"},
+	{"another action", "POST", "/v1/guard", "{\"prefix\":\"10.0.0.0/8\",\"action\":\"drop\"}",
+	 400, "allow"},
+	{"guard list", "GET", "/v1/guard/list", "", 200,
+	 "block 10.0.0.0/8\nallow 10.1.0.7/32\nblock 2001:db8::/48\n"},
+	{"guard list of one", "GET", "/v1/guard/list?action=allow&format=json", "", 200,
+	 "{\"prefixes\":[{\"prefix\":\"10.1.0.7/32\",\"action\":\"allow\"}]}"},
+	{"guard list as what", "GET", "/v1/guard/list?format=xml", "", 400, "text or json"},
+	{"guard list of what", "GET", "/v1/guard/list?action=drop", "", 400, "action=block"},
+	{"guard lines without action", "POST", "/v1/guard/list", "", 400, "action=block"},
+	{"guard lines as JSON", "POST", "/v1/guard/list?action=block", "{}", 415, "text/plain"},
+	{"guard delete", "DELETE", "/v1/guard/list/10.0.0.0%2F8", "", 200,
+	 "{\"deleted\":1,\"missing\":0,\"block\":1,\"allow\":1}"},
+	{"guard delete again", "DELETE", "/v1/guard/list/10.0.0.0%2F8", "", 200, "\"missing\":1"},
+	{"guard delete nonsense", "DELETE", "/v1/guard/list/x", "", 400, "ADDRESS/LENGTH"},
+	{"guard clear one", "DELETE", "/v1/guard/list?action=allow", "", 200,
+	 "\"deleted\":1,\"block\":1,\"allow\":0"},
+	{"guard clear", "DELETE", "/v1/guard/list", "", 200, "\"block\":0,\"allow\":0"},
+	{"status tells of the guard", "GET", "/v1/status", "", 200,
+	 "\"guard\":{\"mode\":\"enforce\",\"block\":0"},
+	{"metrics of the guard", "GET", "/metrics", "", 200,
+	 "crier_guard_prefixes{list=\"block\"} 0"},
 	{"still there", "GET", "/v1/rooms/a", "", 200, "\"name\":\"a\""},
 	{"metrics", "GET", "/metrics", "", 200, "crier_room_listeners{room=\"a\"} 0"},
 	{"stats", "GET", "/v1/stats", "", 200, "\"rooms\":[{\"name\":\"a\",\"listeners\":0"},
@@ -454,6 +508,80 @@ static void test_bulk(void **state)
 	a = lines("/v1/rooms/a/listeners", "10.0.0.77:1\n");
 	assert_string_equal(a.body, "{\"added\":1,\"existing\":0,\"unreachable\":1}");
 	free(a.text);
+}
+
+static void expect(struct answer a, int code, const char *want)
+{
+	if (a.code != code || !strstr(a.body, want))
+		fail_msg("wanted %d and \"%s\", got %s", code, want, a.text);
+	free(a.text);
+}
+
+static struct answer put_lines(const char *path, const char *text)
+{
+	return call("PUT", path, "text/plain", text, strlen(text));
+}
+
+static void test_guard_lists(void **state)
+{
+	static const char block[] = "/v1/guard/list?action=block",
+			  allow[] = "/v1/guard/list?action=allow";
+	char *text = malloc(64 * 6000), *at = text;
+
+	(void)state;
+	expect(lines(block, "# bad ones\n\n 10.0.0.0/8 # ten\r\n2001:db8::/32\n10.0.0.0/8"), 200,
+	       "{\"added\":2,\"existing\":1,\"block\":2,\"allow\":0}");
+	/* Refused whole, and the line is named. */
+	expect(lines(block, "11.0.0.0/8\n12.0.0.0/7\n13.0.0.1/8\n"), 400,
+	       "{\"error\":\"line 3: \\\"13.0.0.1/8\\\": bits are set");
+	expect(lines(allow, "11.0.0.0/8\n2001:db8::/32\n10.0.0.0/8\n2001:db8::/32\n"), 409,
+	       "{\"error\":\"line 2: 2001:db8::/32 is on the block list");
+	expect(lines(allow, "10.0.0.0/8\n2001:db8::/32\n"), 409, "line 1: 10.0.0.0/8 is on");
+	expect(call("GET", "/v1/guard/list", "", "", 0), 200,
+	       "block 10.0.0.0/8\nblock 2001:db8::/32\n");
+	expect(lines(allow, "10.2.0.0/16\n"), 200, "\"allow\":1");
+	expect(put_lines(block, "10.0.0.0/8\n11.0.0.0/8\n"), 200,
+	       "{\"added\":1,\"existing\":1,\"deleted\":1,\"block\":2,\"allow\":1}");
+	expect(put_lines(allow, "11.0.0.0/8\n"), 409, "line 1: 11.0.0.0/8 is on the block list");
+	expect(lines("/v1/guard/list/delete", "10.0.0.0/8\n10.9.0.0/16\n10.2.0.0/16"), 200,
+	       "{\"deleted\":2,\"missing\":1,\"block\":1,\"allow\":0}");
+	for (int i = 0; i < 1024; i++)
+		at += sprintf(at, "10.0.%d.%d\n", i / 256, i % 256);
+	expect(lines(allow, text), 507,
+	       "there would be 1025 prefixes on both lists, and the tables hold 1024; enlarge "
+	       "capacity.guard_prefixes");
+	expect(put_lines(block, text), 200, "\"block\":1024");
+	for (int i = 0; i < 12000; i++)
+		at += sprintf(at, "10.0.0.0\n");
+	expect(put_lines(block, text), 507, "far more prefixes than the 1024");
+	expect(put_lines(block, ""), 200, "\"deleted\":1024,\"block\":0");
+	memset(text, '1', 5000);
+	text[5000] = '\0';
+	expect(lines(block, text), 400, "line 1: it is longer than");
+	free(text);
+}
+
+/* Changes that come at once are made one after the other, and none is lost. */
+static void test_guard_changes_in_line(void **state)
+{
+	char path[] = "/v1/guard/list?action=block", body[32];
+	int fd[24];
+
+	(void)state;
+	for (int i = 0; i < 24; i++) {
+		int n = sprintf(body, "10.%d.0.0/16\n", i);
+
+		fd[i] = dial();
+		request(fd[i], "POST", path, "text/plain", (size_t)n);
+		put(fd[i], body, (size_t)n);
+	}
+	for (int i = 0; i < 24; i++) {
+		if (i % 8 == 7)
+			close(fd[i]); /* it doesn't want to know */
+		else
+			expect(receive(fd[i]), 200, "{\"added\":1,\"existing\":0");
+	}
+	expect(lines(path, "10.0.0.0/16\n"), 200, "\"block\":24");
 }
 
 static char *list_of(uint32_t n, size_t *len)
@@ -910,6 +1038,8 @@ int main(void)
 		api_test(test_large_bodies),
 		api_test(test_content_type),
 		api_test(test_bulk),
+		api_test(test_guard_lists),
+		api_test(test_guard_changes_in_line),
 		api_test(test_long_line),
 		api_test(test_json_list),
 		api_test(test_full),

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "control/grace.h"
+#include "control/guard.h"
 #include "control/member.h"
 
 #define need(what) \
@@ -62,11 +63,13 @@ void world_open(struct world *w, bool fresh)
 	need(loop_open(&w->d.loop) == 0);
 	need(grace_open(&w->tables, loop_base(w->d.loop), &none, &w->d.grace) == 0);
 	need(store_open(&w->d.store, &w->tables, w->d.grace, w->d.loop, &ops, fresh) == 0);
+	need(guard_open(&w->d, fresh, &w->d.guard) == 0);
 	w->d.serving = true;
 }
 
 void world_close(struct world *w)
 {
+	guard_close(w->d.guard);
 	grace_close(w->d.grace);
 	store_close(&w->d.store);
 	loop_close(w->d.loop);
@@ -83,7 +86,7 @@ static void on_idle(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (!grace_pending(w->d.grace) && !loop_busy(w->d.loop))
+	if (!grace_pending(w->d.grace) && !guard_busy(w->d.guard) && !loop_busy(w->d.loop))
 		loop_stop(w->d.loop);
 }
 
