@@ -47,6 +47,7 @@ enum cli_opt {
 	OPT_DROPS,
 	OPT_INPUT,
 	OPT_COPIES,
+	OPT_REPLACE,
 	OPT_N,
 };
 
@@ -135,5 +136,11 @@ int cmd_set(struct cli *cli);
 int cmd_save(struct cli *cli);
 int cmd_restore(struct cli *cli);
 int cmd_capture(struct cli *cli);
+int cmd_guard_block(struct cli *cli);
+int cmd_guard_allow(struct cli *cli);
+int cmd_guard_del(struct cli *cli);
+int cmd_guard_list(struct cli *cli);
+int cmd_guard_mode(struct cli *cli);
+int cmd_guard_clear(struct cli *cli);
 
 #endif

@@ -45,6 +45,17 @@ static const struct cli_flag listener_file[] = {
 	END,
 };
 
+static const struct cli_flag guard_put[] = {
+	{OPT_FILE, "FILE", "read prefixes, one a line, from FILE; - is stdin"},
+	{OPT_REPLACE, NULL, "put them in place of all that the list has"},
+	END,
+};
+
+static const struct cli_flag guard_del[] = {
+	{OPT_FILE, "FILE", "read prefixes, one a line, from FILE; - is stdin"},
+	END,
+};
+
 static const struct cli_flag listener_list[] = {
 	{OPT_LIMIT, "N", "print at most N"},
 	END,
@@ -95,6 +106,18 @@ const struct command commands[] = {
 	 cmd_listener_list},
 	{"listener count", "ROOM", "print how many listeners a room has", none, 1, 1,
 	 cmd_listener_count},
+	{"guard block", "PREFIX...|--file FILE", "drop what comes from these prefixes", guard_put,
+	 0, -1, cmd_guard_block},
+	{"guard allow", "PREFIX...|--file FILE",
+	 "let these pass, out of wider ones that are blocked", guard_put, 0, -1, cmd_guard_allow},
+	{"guard del", "PREFIX...|--file FILE", "take prefixes off the guard's lists", guard_del, 0,
+	 -1, cmd_guard_del},
+	{"guard list", "[block|allow]", "print the guard's lists, or one of them", none, 0, 1,
+	 cmd_guard_list},
+	{"guard mode", "[enforce|count|off]", "print or change what the guard does", none, 0, 1,
+	 cmd_guard_mode},
+	{"guard clear", "[block|allow]", "empty the guard's lists, or one of them", none, 0, 1,
+	 cmd_guard_clear},
 	{"sdp", "ROOM ADDR:PORT", "print the SDP file with which a player there plays the room",
 	 none, 2, 2, cmd_sdp},
 	{"status", "", "tell how the node is", none, 0, 0, cmd_status},

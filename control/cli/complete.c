@@ -24,6 +24,15 @@ static void offer_choices(const char *prefix, const char *choices)
 	}
 }
 
+/* The same out of a command's arguments: "[a|b]" from its first word on. */
+static void offer_words(const char *prefix, const char *args)
+{
+	char *choices = xalloc(strndup(args, strcspn(args, "] ")));
+
+	offer_choices(prefix, choices);
+	free(choices);
+}
+
 static void offer_fields(struct api *api, const char *path, const char *list, const char *field,
 			 const char *prefix)
 {
@@ -128,6 +137,8 @@ static void offer_argument(const struct command *cmd, struct api *api, int n, co
 		offer_fields(api, "/v1/settings", "settings", "key", prefix);
 	else if (strncmp(word, "FILE", 4) == 0)
 		puts("@files");
+	else if (*word >= 'a' && *word <= 'z')
+		offer_words(prefix, word);
 }
 
 static const struct command *exact(const char *first, const char *second)

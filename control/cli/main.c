@@ -33,6 +33,7 @@ static const struct {
 	[OPT_DROPS] = {"drops", 0},
 	[OPT_INPUT] = {"input", 0},
 	[OPT_COPIES] = {"copies", 0},
+	[OPT_REPLACE] = {"replace", 0},
 };
 
 const char *opt_name(enum cli_opt id)

@@ -167,6 +167,18 @@ static void print_features(const json_t *features)
 		putchar('\n');
 }
 
+static void print_guard(const json_t *guard)
+{
+	char *mode = printable(field_str(guard, "mode"));
+
+	if (guard)
+		printf("guard: %s; %" PRId64 " prefixes blocked, %" PRId64 " allowed, of %" PRId64
+		       "\n",
+		       mode, field_int(guard, "block"), field_int(guard, "allow"),
+		       field_int(guard, "capacity"));
+	free(mode);
+}
+
 static void print_status(const json_t *st)
 {
 	const json_t *vias = json_object_get(st, "vias");
@@ -188,6 +200,7 @@ static void print_status(const json_t *st)
 	puts("interfaces:");
 	print_interfaces(json_object_get(st, "interfaces"));
 	print_workers(json_object_get(st, "workers"));
+	print_guard(json_object_get(st, "guard"));
 	print_features(json_object_get(st, "features"));
 }
 

@@ -20,9 +20,11 @@ import urllib.parse
 SETTINGS = {
     "dscp": [46, 46, 0, 63, "DSCP of copies"],
     "ttl": [64, 64, 1, 255, "TTL or hop limit of copies"],
+    "guard_mode": [2, 2, 0, 2, "the guard"],
     "dead_man_s": [600, 600, 0, 86400, "seconds that copying outlives crierd"],
 }
 BODY_MAX = 64 << 20
+PREFIX = re.compile(r"[0-9a-f:.]+(/\d+)?$")
 ENDPOINT = re.compile(r"(\d+\.\d+\.\d+\.\d+|\[[0-9a-f:.]+\]):(\d+)$")
 
 
@@ -310,6 +312,7 @@ def _(h):
                     "turn_age_ms": 2,
                 }
             ],
+            "guard": {"mode": "count", "block": 7, "allow": 2, "capacity": 1024},
             "vias": {"total": 2, "ready": 1, "pending": 1},
             "warnings": ["worker 0 is\x1b[31m slow"],
         },
@@ -370,6 +373,76 @@ def _(h, key):
         raise Refused(400, f"{key} takes {s['min']} to {s['max']}")
     h.server.settings[key][0] = value
     h.send(200, setting(h, key))
+
+
+def prefixes_of(h):
+    prefixes = []
+    for n, line in enumerate(h.body.decode().split("\n"), 1):
+        line = line.split("#")[0].strip()
+        if line and not PREFIX.match(line):
+            raise Refused(400, f"line {n}: {line} is no ADDRESS/LENGTH", line=n)
+        if line:
+            prefixes.append(line)
+    return prefixes
+
+
+def guard_object(h):
+    count = list(h.server.guard.values()).count
+    return {"block": count("block"), "allow": count("allow")}
+
+
+@route("GET", "/v1/guard")
+def _(h):
+    mode = ["off", "count", "enforce"][h.server.settings["guard_mode"][0]]
+    h.send(200, {"mode": mode, **guard_object(h), "capacity": 1024})
+
+
+def guard_put(h):
+    action = h.query["action"]
+    prefixes = prefixes_of(h)
+    before = dict(h.server.guard)
+    if h.command == "PUT":
+        h.server.guard = {p: a for p, a in before.items() if a != action}
+    for n, prefix in enumerate(prefixes, 1):
+        if h.server.guard.get(prefix, action) != action:
+            h.server.guard = before
+            raise Refused(409, f"line {n}: {prefix} is on the other list", line=n)
+        h.server.guard[prefix] = action
+    added = len(h.server.guard.keys() - before.keys())
+    answer = {"added": added, "existing": len(prefixes) - added}
+    if h.command == "PUT":
+        answer["deleted"] = len(before.keys() - h.server.guard.keys())
+    h.send(200, {**answer, **guard_object(h)})
+
+
+route("POST", "/v1/guard/list")(guard_put)
+route("PUT", "/v1/guard/list")(guard_put)
+
+
+@route("POST", "/v1/guard/list/delete")
+def _(h):
+    there = [p for p in prefixes_of(h) if h.server.guard.pop(p, None)]
+    missing = len(prefixes_of(h)) - len(there)
+    h.send(200, {"deleted": len(there), "missing": missing, **guard_object(h)})
+
+
+@route("DELETE", "/v1/guard/list")
+def _(h):
+    before = len(h.server.guard)
+    keep = {p: a for p, a in h.server.guard.items() if a != h.query.get("action", a)}
+    h.server.guard = keep
+    h.send(200, {"deleted": before - len(keep), **guard_object(h)})
+
+
+@route("GET", "/v1/guard/list")
+def _(h):
+    action = h.query.get("action")
+    rows = [(p, a) for p, a in h.server.guard.items() if action in (None, a)]
+    if h.query.get("format") == "json":
+        rows = [{"prefix": p, "action": a} for p, a in rows]
+        h.chunks("application/json", [json.dumps({"prefixes": rows}).encode()])
+    else:
+        h.chunks("text/plain", [f"{p}\n".encode() if action else f"{a} {p}\n".encode() for p, a in rows])
 
 
 @route("GET", "/v1/save")
@@ -440,6 +513,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.rooms, self.requests, self.answers, self.connections = {}, [], [], []
         self.settings = {key: list(value) for key, value in SETTINGS.items()}
         self.lock = threading.Lock()
+        self.guard = {}
         self.capacity, self.looks, self.token = 1 << 20, 0, None
         self.real_time = self.closing = False
         self.capture_query = None

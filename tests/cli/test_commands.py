@@ -146,6 +146,56 @@ class Listeners(harness.Case):
         self.assertEqual(sum(r[2] == "text/plain" for r in self.server.requests), 2)
 
 
+class Guard(harness.Case):
+    def test_block_allow_and_delete(self):
+        said = self.out("guard", "block", "10.0.0.0/8", "2001:db8::/32")
+        self.assertEqual(said, "2 added; now 2 are blocked, 0 allowed\n")
+        said = self.out("guard", "allow", "10.1.0.7")
+        self.assertEqual(said, "1 added; now 2 are blocked, 1 allowed\n")
+        said = self.json("guard", "block", "10.0.0.0/8")
+        self.assertEqual(said, {"added": 0, "existing": 1, "block": 2, "allow": 1})
+        listed = "block 10.0.0.0/8\nblock 2001:db8::/32\nallow 10.1.0.7\n"
+        self.assertEqual(self.out("guard", "list"), listed)
+        self.assertEqual(self.out("guard", "list", "allow"), "10.1.0.7\n")
+        self.assertEqual(
+            self.json("guard", "list", "allow"),
+            {"prefixes": [{"prefix": "10.1.0.7", "action": "allow"}]},
+        )
+        self.assertIn("1 deleted, 1 not there", self.out("guard", "del", "10.1.0.7", "10.9.9.9"))
+        self.assertIn("10.9.9.9 is on neither list", self.err("guard", "del", "10.9.9.9"))
+        self.assertIn("2 deleted; now 0", self.out("guard", "clear", "block"))
+        self.assertIn("0 deleted; now 0", self.out("guard", "clear"))
+
+    def test_refused_whole(self):
+        said = self.err("guard", "block", "10.0.0.0/8", "ten")
+        self.assertEqual(said, "crierctl: ten is no ADDRESS/LENGTH; nothing was changed\n")
+        path = self.path("list", "# bad\n10.0.0.0/8\n\nten\n")
+        said = self.err("guard", "block", "--file", path)
+        self.assertIn(f"{path}: line 4: ten is no", said)
+        self.assertIn("nothing was changed", said)
+        self.assertEqual(self.server.guard, {})
+        self.out("guard", "block", "10.0.0.0/8")
+        self.assertIn("on the other list", self.err("guard", "allow", "10.0.0.0/8"))
+
+    def test_file_and_replace(self):
+        text = "10.0.0.0/8\n11.0.0.0/8 # eleven\n"
+        self.assertIn("2 added", self.out("guard", "block", "--file", self.path("list", text)))
+        said = self.out("guard", "block", "--replace", "-f", "-", stdin="11.0.0.0/8\n")
+        self.assertEqual(said, "0 added, 1 deleted, 1 there already; now 1 are blocked, 0 allowed\n")
+        self.out("guard", "del", "--file", "-", stdin=self.out("guard", "list", "block"))
+        self.assertEqual(self.server.guard, {})
+        self.assertIn("cannot read", self.err("guard", "block", "--file", self.path("none")))
+        said = self.err("guard", "block", "-f", "-", stdin=text, env={"CRIERCTL_PART_MAX": "16"})
+        self.assertIn("larger than 64 MB", said)
+        self.assertEqual(self.server.guard, {})
+
+    def test_mode(self):
+        self.assertEqual(self.out("guard", "mode"), "enforce\n")
+        self.assertEqual(self.out("guard", "mode", "count"), "count\n")
+        self.assertEqual(self.server.settings["guard_mode"][0], 1)
+        self.assertEqual(self.json("guard", "mode", "off")["mode"], "off")
+
+
 class Sdp(harness.Case):
     def sdp(self, *args):
         return self.out("sdp", *args)
@@ -209,6 +259,7 @@ class Views(harness.Case):
             "note: eth7: no native XDP",
             "IPv4 listeners",
             "1 without a neighbour",
+            "guard: count; 7 prefixes blocked, 2 allowed, of 1024",
             "no btf",
             "kernel 6.1",
         ):

@@ -153,6 +153,11 @@ class Completion(harness.Case):
             ("crierctl capture tow", ["town", "tower"]),
             ("crierctl capture -w f", ["file1"]),
             ("crierctl save f", ["file1"]),
+            ("crierctl guard ", ["block", "allow", "del", "list", "mode", "clear"]),
+            ("crierctl guard block ", []),
+            ("crierctl guard block --file f", ["file1"]),
+            ("crierctl guard list ", ["block", "allow"]),
+            ("crierctl guard mode e", ["enforce"]),
             ("crierctl status --so", ["--socket"]),
         ):
             with self.subTest(line=line):
