@@ -80,12 +80,20 @@ static void reply_refused(struct job *job, int code, uint64_t line, const char *
 	job_reply_json(job, code, json_pack("{s:s, s:I}", "error", text, "line", (json_int_t)line));
 }
 
+/* Is it one prefix of a call's own that was to go, and isn't there? */
+static bool is_missing(const struct guard_job *g, const struct guard_change *c)
+{
+	return c->op == GUARD_DELETE && g->value == CRIER_GUARD_NONE && c->counts.missing;
+}
+
 static void on_done(struct guard_change *c, void *arg)
 {
 	struct guard_job *g = arg;
 
 	g->change = NULL;
-	if (c->code == 200)
+	if (c->code == 200 && is_missing(g, c))
+		reply_refused(&g->job, 404, 0, "this prefix is on neither list");
+	else if (c->code == 200)
 		reply_counts(&g->job, c);
 	else
 		reply_refused(&g->job, c->code, c->err_line, c->err);

@@ -15,10 +15,12 @@
 #include "control/body.h"
 #include "control/bulk.h"
 #include "control/crierd.h"
+#include "control/guard.h"
 #include "control/member.h"
 #include "control/settings.h"
 
 #define LINE_LISTENERS 1000
+#define LINE_PREFIXES 1000
 
 struct run { /* listeners of one room, in a row */
 	char room[CRIER_NAME_LEN];
@@ -38,6 +40,8 @@ struct room_line {
 struct restore {
 	struct job job; /* first */
 	bool merge, header, ended, parsed, checked;
+	struct guard_change *guard; /* NULL: the save has no lists, or they are in force */
+	bool guarding;		    /* it is submitted, and to be let go */
 	uint64_t line;
 	struct room_line *rooms, **rooms_end, *check;
 	uint32_t rooms_n;
@@ -46,7 +50,7 @@ struct restore {
 	struct endpoints list;
 	bool has[CRIER_SET_N];
 	uint64_t value[CRIER_SET_N];
-	uint64_t rooms_made, listeners_made, settings_made;
+	uint64_t rooms_made, listeners_made, settings_made, prefixes, prefixes_made;
 	struct crier_endpoint ep[LINE_LISTENERS];
 };
 
@@ -60,9 +64,10 @@ __attribute__((format(printf, 3, 4))) static bool refuse(struct restore *r, int 
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	job_reply_json(&r->job, code,
-		       json_pack("{s:s, s:I, s:I, s:I}", "error", text, "rooms",
+		       json_pack("{s:s, s:I, s:I, s:I, s:I}", "error", text, "rooms",
 				 (json_int_t)r->rooms_made, "listeners",
-				 (json_int_t)r->listeners_made, "settings",
+				 (json_int_t)r->listeners_made, "prefixes",
+				 (json_int_t)r->prefixes_made, "settings",
 				 (json_int_t)r->settings_made));
 	return false;
 }
@@ -151,6 +156,58 @@ static int take_listeners(struct restore *r, const json_t *json, char *err)
 	return take_run(r, room, n);
 }
 
+static int take_prefixes(struct restore *r, const json_t *add, uint32_t value, char *err)
+{
+	for (size_t i = 0; i < json_array_size(add); i++) {
+		const json_t *text = json_array_get(add, i);
+		struct crier_guard_prefix p;
+		int ret;
+
+		if (!json_is_string(text)) {
+			snprintf(err, BODY_ERR_LEN, "prefix %zu is no string", i + 1);
+			return -EINVAL;
+		}
+		ret = guard_prefix_parse(json_string_value(text), json_string_length(text), &p,
+					 err);
+		if (ret)
+			return ret;
+		p.value = (uint8_t)value;
+		ret = guard_change_add(r->job.call.d->guard, r->guard, &p, r->line);
+		if (ret == -E2BIG)
+			snprintf(err, BODY_ERR_LEN,
+				 "far more prefixes than the tables' %u; enlarge "
+				 "capacity.guard_prefixes",
+				 guard_capacity(r->job.call.d->guard));
+		if (ret)
+			return ret == -E2BIG ? -EINVAL : ret;
+		r->prefixes++;
+	}
+	return 0;
+}
+
+/* The lists of the save take the place of those there are, or are added to them. */
+static int take_guard(struct restore *r, const json_t *json, char *err)
+{
+	static const char *const keys[] = {"action", "add", NULL};
+	const char *action = json_string_value(json_object_get(json, "action"));
+	uint32_t value = action ? guard_value_find(action) : CRIER_GUARD_NONE;
+	const json_t *add = json_object_get(json, "add");
+
+	if (body_keys(json, keys, err) != 0)
+		return -EINVAL;
+	if (!value || !json_is_array(add) || json_array_size(add) > LINE_PREFIXES) {
+		snprintf(err, BODY_ERR_LEN,
+			 "\"guard\" is {\"action\": \"block\" or \"allow\", \"add\": [at most %d "
+			 "\"ADDRESS/LENGTH\"]}",
+			 LINE_PREFIXES);
+		return -EINVAL;
+	}
+	if (!r->guard)
+		r->guard = r->merge ? guard_change_new(GUARD_ADD, 0)
+				    : guard_change_new(GUARD_REPLACE, GUARD_LISTS_BOTH);
+	return r->guard ? take_prefixes(r, add, value, err) : -ENOMEM;
+}
+
 static int take_setting(struct restore *r, const json_t *json, char *err)
 {
 	static const char *const keys[] = {"key", "value", NULL};
@@ -201,13 +258,16 @@ static int take_json(struct restore *r, const json_t *json, char *err)
 		return take_room(r, value, err);
 	if ((value = json_object_get(json, "listeners")))
 		return take_listeners(r, value, err);
+	if ((value = json_object_get(json, "guard")))
+		return take_guard(r, value, err);
 	if ((value = json_object_get(json, "setting")))
 		return take_setting(r, value, err);
 	if (json_is_true(json_object_get(json, "end"))) {
 		r->ended = true;
 		return 0;
 	}
-	snprintf(err, BODY_ERR_LEN, "neither \"room\", \"listeners\", \"setting\" nor \"end\"");
+	snprintf(err, BODY_ERR_LEN,
+		 "neither \"room\", \"guard\", \"listeners\", \"setting\" nor \"end\"");
 	return -EINVAL;
 }
 
@@ -355,6 +415,33 @@ static int apply_listeners(struct restore *r, char *err)
 	return 0;
 }
 
+static void on_guard(struct guard_change *c, void *arg)
+{
+	struct restore *r = arg;
+
+	r->guard = NULL;
+	r->guarding = false;
+	if (c->code != 200 && c->err_line)
+		refuse(r, c->code, "line %" PRIu64 ": %s; nothing was restored", c->err_line,
+		       c->err);
+	else if (c->code != 200)
+		refuse(r, c->code, "%s; nothing was restored", c->err);
+	if (c->code != 200)
+		return;
+	r->prefixes_made = r->prefixes;
+	loop_add(r->job.call.d->loop, &r->job.task);
+}
+
+/* First of all, since the whole may be refused for it; goes on when it is in force. */
+static bool step_guard(struct restore *r)
+{
+	r->guarding = true;
+	r->guard->done = on_guard;
+	r->guard->arg = r;
+	guard_submit(r->job.call.d->guard, r->guard);
+	return false;
+}
+
 static void apply_settings(struct restore *r)
 {
 	char err[BODY_ERR_LEN];
@@ -382,8 +469,9 @@ static bool step_apply(struct restore *r, struct budget *budget)
 			      r->rooms_made, r->listeners_made);
 	apply_settings(r);
 	job_reply_json(&r->job, 200,
-		       json_pack("{s:I, s:I, s:I}", "rooms", (json_int_t)r->rooms_made, "listeners",
-				 (json_int_t)r->listeners_made, "settings",
+		       json_pack("{s:I, s:I, s:I, s:I}", "rooms", (json_int_t)r->rooms_made,
+				 "listeners", (json_int_t)r->listeners_made, "prefixes",
+				 (json_int_t)r->prefixes_made, "settings",
 				 (json_int_t)r->settings_made));
 	return false;
 }
@@ -394,7 +482,9 @@ static bool restore_step(struct job *job, struct budget *budget)
 
 	if (!r->parsed)
 		return step_read(r, budget);
-	return r->checked ? step_apply(r, budget) : step_check(r, budget);
+	if (!r->checked)
+		return step_check(r, budget);
+	return r->guard ? step_guard(r) : step_apply(r, budget);
 }
 
 static void restore_end(struct job *job)
@@ -413,6 +503,10 @@ static void restore_end(struct job *job)
 		r->runs = run->next;
 		free(run);
 	}
+	if (r->guarding)
+		r->guard->done = NULL;
+	else
+		guard_change_free(r->guard);
 	endpoints_free(&r->list);
 	free(r);
 }

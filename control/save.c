@@ -1,24 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* GET /v1/save: rooms, listeners and settings as JSON lines, for another crierd. */
+/* GET /v1/save: rooms, the guard's lists, listeners and settings as JSON lines, for another crierd.
+ */
 #include <event2/buffer.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "control/api.h"
 #include "control/crierd.h"
+#include "control/guard.h"
 #include "control/member.h"
 #include "control/pieces.h"
 #include "control/settings.h"
 
-#define SAVE_BATCH 500 /* listeners a line */
+#define SAVE_BATCH 500 /* listeners or prefixes a line */
 
-enum save_part { SAVE_ROOMS, SAVE_LISTENERS, SAVE_SETTINGS };
+enum save_part { SAVE_ROOMS, SAVE_BLOCK, SAVE_ALLOW, SAVE_LISTENERS, SAVE_SETTINGS };
 
 struct save {
 	struct pieces pieces; /* first */
 	enum save_part part;
 	uint32_t room;
 	struct member_walk walk;
+	struct guard_walk prefixes;
 };
 
 static void save_room(struct save *s, const struct store *store)
@@ -27,12 +30,40 @@ static void save_room(struct save *s, const struct store *store)
 
 	s->room = room_next(store, s->room);
 	if (!s->room) {
-		s->part = SAVE_LISTENERS;
+		s->part = SAVE_BLOCK;
 		return;
 	}
 	pieces_json(&s->pieces, json_pack("{s:o}", "room", api_room_spec_json(store, s->room)),
 		    &any);
 	evbuffer_add(s->pieces.data, "\n", 1);
+}
+
+/* An empty list has its line too: that it is empty is to be restored. */
+static void save_prefixes(struct save *s, const struct guard *guard, uint32_t value)
+{
+	struct crier_guard_prefix p[SAVE_BATCH];
+	char text[SAVE_BATCH * (PREFIX_STRLEN + 3)], *at = text;
+	bool first = !s->prefixes.begun, more;
+	uint32_t n;
+
+	more = guard_walk_next(guard, &s->prefixes, value, p, SAVE_BATCH, &n);
+	for (uint32_t i = 0; i < n; i++) {
+		if (i)
+			*at++ = ',';
+		*at++ = '"';
+		at += strlen(guard_prefix_format(at, &p[i]));
+		*at++ = '"';
+	}
+	if (n || first) {
+		evbuffer_add_printf(s->pieces.data, "{\"guard\":{\"action\":\"%s\",\"add\":[",
+				    guard_value_name(value));
+		evbuffer_add(s->pieces.data, text, (size_t)(at - text));
+		evbuffer_add(s->pieces.data, "]}}\n", 4);
+	}
+	if (more)
+		return;
+	s->prefixes.begun = false;
+	s->part++;
 }
 
 static void save_batch(struct save *s, const struct store *store, const struct crier_endpoint *ep,
@@ -90,6 +121,12 @@ static bool save_more(struct pieces *p)
 	switch (s->part) {
 	case SAVE_ROOMS:
 		save_room(s, &d->store);
+		return true;
+	case SAVE_BLOCK:
+		save_prefixes(s, d->guard, CRIER_GUARD_BLOCK);
+		return true;
+	case SAVE_ALLOW:
+		save_prefixes(s, d->guard, CRIER_GUARD_ALLOW);
 		return true;
 	case SAVE_LISTENERS:
 		save_listeners(s, &d->store);

@@ -393,7 +393,7 @@ static const struct step {
 	{"guard lines as JSON", "POST", "/v1/guard/list?action=block", "{}", 415, "text/plain"},
 	{"guard delete", "DELETE", "/v1/guard/list/10.0.0.0%2F8", "", 200,
 	 "{\"deleted\":1,\"missing\":0,\"block\":1,\"allow\":1}"},
-	{"guard delete again", "DELETE", "/v1/guard/list/10.0.0.0%2F8", "", 200, "\"missing\":1"},
+	{"guard delete again", "DELETE", "/v1/guard/list/10.0.0.0%2F8", "", 404, "neither list"},
 	{"guard delete nonsense", "DELETE", "/v1/guard/list/x", "", 400, "ADDRESS/LENGTH"},
 	{"guard clear one", "DELETE", "/v1/guard/list?action=allow", "", 200,
 	 "\"deleted\":1,\"block\":1,\"allow\":0"},
@@ -799,6 +799,40 @@ static void test_save_and_restore(void **state)
 	free(saved.text);
 }
 
+/* A restore puts the saved lists in place of others, a merge adds to them. */
+static void test_save_guard(void **state)
+{
+	static const char block[] = "/v1/guard/list?action=block",
+			  allow[] = "/v1/guard/list?action=allow";
+	struct answer saved, empty = call("GET", "/v1/save", "", "", 0);
+	char *text = malloc(24 * 700), *at = text;
+
+	(void)state;
+	for (int i = 0; i < 700; i++)
+		at += sprintf(at, "10.%d.%d.0/24\n", i / 256, i % 256);
+	expect(lines(block, text), 200, "\"added\":700");
+	expect(lines(allow, "2001:db8::/32\n"), 200, "\"added\":1");
+	saved = call("GET", "/v1/save", "", "", 0);
+	expect(put_lines(block, "11.0.0.0/8\n"), 200, "\"block\":1,\"allow\":1");
+	expect(lines("/v1/restore?merge=1", saved.body), 200, "\"prefixes\":701,");
+	expect(call("GET", "/v1/guard", "", "", 0), 200, "\"block\":701,\"allow\":1");
+	expect(lines("/v1/restore", saved.body), 200, "\"prefixes\":701,");
+	expect(call("GET", "/v1/guard", "", "", 0), 200, "\"block\":700,\"allow\":1");
+	expect(put_lines(allow, "10.0.9.0/24\n"), 409, "block list");
+	expect(call("DELETE", "/v1/guard/list/10.0.9.0%2F24", "", "", 0), 200, "\"deleted\":1");
+	expect(put_lines(allow, "10.0.9.0/24\n"), 200, "\"allow\":1");
+	expect(lines("/v1/restore?merge=1", saved.body), 409,
+	       "10.0.9.0/24 is on the allow list and cannot be on both");
+	expect(lines("/v1/restore", empty.body), 200, "\"prefixes\":0,");
+	expect(call("GET", "/v1/guard", "", "", 0), 200, "\"block\":0,\"allow\":0");
+	free(saved.text);
+	free(empty.text);
+	free(text);
+}
+
+#define SAVED(lines) \
+	"{\"crier\":\"save\",\"abi\":1}\n{\"room\":{\"name\":\"z\"}}\n" lines "\n{\"end\":true}\n"
+
 static void test_restore_refuses(void **state)
 {
 	static const struct {
@@ -816,6 +850,13 @@ static void test_restore_refuses(void **state)
 		 "{\"end\":true}\n",
 		 "line 2"},
 		{"{\"crier\":\"save\",\"abi\":1}\n{\"end\":true}\n{\"end\":true}\n", "line 3"},
+		{SAVED("{\"guard\":{\"action\":\"drop\",\"add\":[]}}"), "line 3"},
+		{SAVED("{\"guard\":{\"action\":\"block\",\"add\":[7]}}"), "prefix 1 is no string"},
+		{SAVED("{\"guard\":{\"action\":\"block\",\"add\":[\"10.0.0.1/8\"]}}"),
+		 "10.0.0.0/8"},
+		{SAVED("{\"guard\":{\"action\":\"block\",\"add\":[\"10.0.0.0/8\"]}}\n"
+		       "{\"guard\":{\"action\":\"allow\",\"add\":[\"10.0.0.0/8\"]}}"),
+		 "line 4: 10.0.0.0/8 is given for both lists; nothing was restored"},
 	};
 
 	(void)state;
@@ -1047,6 +1088,7 @@ int main(void)
 		api_test(test_client_leaves),
 		api_test(test_room_dies_under_a_list),
 		api_test(test_save_and_restore),
+		api_test(test_save_guard),
 		api_test(test_restore_refuses),
 		api_test(test_streams_of_a_room),
 		api_test(test_restore_of_too_many_rooms),
