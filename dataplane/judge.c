@@ -32,6 +32,8 @@ static void count(const struct judge *j, enum crier_xdp_counter verdict,
 	if (cpu >= config->cpus)
 		return;
 	add(&j->t->xdp_counters[cpu].c[verdict], 1);
+	if (r->guard)
+		add(&j->t->xdp_counters[cpu].c[r->guard], 1);
 	if (verdict == CRIER_XDP_accepted && r->is_rtcp)
 		add(&j->t->xdp_counters[cpu].c[CRIER_XDP_accepted_rtcp], 1);
 	if (!r->stream || r->stream >= config->max_streams)
@@ -55,8 +57,14 @@ static bool capture_asked(const struct judge *j, enum crier_xdp_counter verdict,
 		return false;
 	if (verdict == CRIER_XDP_accepted)
 		return want & CRIER_CAPTURE_INPUT;
-	return (want & CRIER_CAPTURE_DROPS) && verdict >= CRIER_XDP_drop_runt &&
-	       verdict <= CRIER_XDP_drop_deadman;
+	return (want & CRIER_CAPTURE_DROPS) && crier_refuses(verdict);
+}
+
+static void capture_if_asked(const struct judge *j, const struct port_rx *rx, uint32_t ifindex,
+			     enum crier_xdp_counter verdict, uint32_t room, uint64_t now_ns)
+{
+	if (__builtin_expect(capture_asked(j, verdict, room), 0))
+		capture_packet(j->capture, rx->data, rx->len, room, ifindex, verdict, now_ns);
 }
 
 /*
@@ -107,8 +115,10 @@ void judge_packet(struct judge *j, struct port *p, uint32_t ifindex, const struc
 		  enum crier_xdp_counter verdict, const struct steer_result *r, uint64_t now_ns)
 {
 	count(j, verdict, r, now_ns);
+	if (r->guard)
+		capture_if_asked(j, rx, ifindex, r->guard, r->room, now_ns);
 	if (verdict >= CRIER_XDP_pass_not_ip && verdict <= CRIER_XDP_pass_media)
 		punt(j, p, rx, verdict, r, now_ns);
-	else if (__builtin_expect(capture_asked(j, verdict, r->room), 0))
-		capture_packet(j->capture, rx->data, rx->len, r->room, ifindex, verdict, now_ns);
+	else
+		capture_if_asked(j, rx, ifindex, verdict, r->room, now_ns);
 }

@@ -22,6 +22,7 @@ struct judge {
 	const struct tables *t;
 	struct stats *stats;
 	struct capture *capture;
+	struct guard_caps caps; /* for steer() */
 	/* Punts left, as of filled_ns; a quarter is kept for ARP and ICMPv6. */
 	uint64_t tokens, filled_ns;
 };

@@ -15,6 +15,8 @@
 #include <string.h>
 
 #include "addr.h"
+#include "guard.h"
+#include "guard_match.h"
 #include "packet.h"
 #include "tables.h"
 
@@ -23,6 +25,9 @@
  *
  *   local addresses   192.0.2.1, 2001:db8::1
  *   media port        3478
+ *   block list        198.18.0.0/16, 2001:db8:b::/48, 2001:db8:b0:1::/64, 2001:db8:b0:2::7/128
+ *   allow list        198.18.128.0/17, 198.18.1.1/32, 2001:db8:b:1::/64, 2001:db8:b0:1::7/128
+ *   crier0            the interface that test says
  *
  *   port  stream  room      from                     ssrc      pt   engine
  *   5000  1       1 rtp     198.51.100.7             11223344  111  bypass
@@ -102,8 +107,34 @@ static inline void world_stream(struct tables *t, uint32_t n, uint16_t port, uin
 		   (ssrc ? CRIER_STREAM_SSRC : 0) | (pt ? CRIER_STREAM_PT : 0);
 }
 
+static inline void world_guard(struct tables *t)
+{
+	const struct crier_guard_prefix list[] = {
+		match_prefix("198.18.0.0/16", CRIER_GUARD_BLOCK),
+		match_prefix("198.18.128.0/17", CRIER_GUARD_ALLOW),
+		match_prefix("198.18.1.1/32", CRIER_GUARD_ALLOW),
+		match_prefix("2001:db8:b::/48", CRIER_GUARD_BLOCK),
+		match_prefix("2001:db8:b:1::/64", CRIER_GUARD_ALLOW),
+		match_prefix("2001:db8:b0:1::/64", CRIER_GUARD_BLOCK),
+		match_prefix("2001:db8:b0:1::7/128", CRIER_GUARD_ALLOW),
+		match_prefix("2001:db8:b0:2::7/128", CRIER_GUARD_BLOCK),
+	};
+
+	match_guard(t, list, sizeof(list) / sizeof(list[0]));
+}
+
+/* Our end of crier0. */
+static inline void world_crier0(struct tables *t, uint32_t port, uint32_t ifindex)
+{
+	t->ports[port].flags = CRIER_PORT_LOCAL;
+	t->ports[port].ifindex = ifindex;
+}
+
 static inline void world_init(struct tables *t)
 {
+	world_guard(t);
+	/* most tests are of other things than the cap */
+	t->config->setting[CRIER_SET_guard_punt_pps] = 10000000;
 	t->config->media_port = htons(WORLD_MEDIA_PORT);
 	world_local(t, "192.0.2.1", 1);
 	world_local(t, "192.0.2.9", 2); /* was ours once */
@@ -133,12 +164,14 @@ static inline void world_init(struct tables *t)
  */
 struct packet_case {
 	const char *name;
+	int crier0;		     /* it came in by our end of crier0 */
 	const char *src, *dst;	     /* addresses; NULL: 198.51.100.7 and 192.0.2.1 */
 	uint16_t sport, dport;	     /* 0: 4000, 5000 */
 	const char *payload;	     /* hex, blanks ignored; NULL: RTP_OK */
 	uint16_t tpid[2];	     /* VLAN tags, outer first */
 	uint16_t type;		     /* EtherType, 0: the family's */
 	uint16_t proto;		     /* 0: UDP; 256: 0 */
+	uint8_t hops;		     /* 0: 64 */
 	uint8_t version_ihl;	     /* 0: right (IPv6: first byte) */
 	uint16_t frag;		     /* IPv4 flags and offset */
 	int ip_len_add, udp_len_add; /* lies in the length fields */
@@ -146,8 +179,11 @@ struct packet_case {
 	uint16_t trailer;	     /* bytes after the IP packet */
 	int cut;		     /* bytes taken off the end */
 	enum crier_xdp_counter want;
-	uint32_t stream; /* whose */
+	enum crier_xdp_counter also; /* counted besides, 0: nothing */
+	uint32_t stream;	     /* whose */
 	int rtcp;
+	enum crier_xdp_counter counted; /* what it is where the guard only counts; 0: as want */
+	uint32_t counted_stream;	/* and whose then */
 };
 
 #define RTP_HEAD "806f 0001 00000064 11223344 "
@@ -159,6 +195,26 @@ struct packet_case {
 #define BYE(ssrc) "81cb0001 " ssrc
 #define OURS "11223344"
 #define V6 .src = "2001:db8:1::7", .dst = "2001:db8::1", .dport = 5002
+
+#define FROM6(addr) .src = addr, .dst = "2001:db8::1"
+#define STREAM6(addr) FROM6(addr), .dport = 5002
+#define STUN "0001 0000 2112a442 000102030405060708090a0b"
+
+/* What the guard refuses, what it is where it only counts, and to which stream. */
+#define ODD(title, verdict, else_verdict, else_stream, ...) \
+	{ \
+		.name = title, .want = CRIER_XDP_##verdict, .counted = else_verdict, \
+		.counted_stream = else_stream, __VA_ARGS__ \
+	}
+#define BLOCKED(title, else_verdict, else_stream, ...) \
+	ODD(title, guard_blocked, else_verdict, else_stream, __VA_ARGS__)
+#define MEDIA(title, verdict, ...) \
+	ODD(title, verdict, CRIER_XDP_pass_media, 0, .dport = WORLD_MEDIA_PORT, __VA_ARGS__)
+#define LISTENER(title, ...) \
+	{ \
+		.name = title, .want = CRIER_XDP_pass_media, .also = CRIER_XDP_guard_punt, \
+		.dport = WORLD_MEDIA_PORT, __VA_ARGS__ \
+	}
 
 static const struct packet_case packet_cases[] = {
 	/* What is to be heard */
@@ -349,7 +405,6 @@ static const struct packet_case packet_cases[] = {
 	{"v6 unknown next header", V6, .proto = 255, .want = CRIER_XDP_pass_other},
 	{"v6 routing header", V6, .proto = 43, .want = CRIER_XDP_pass_options},
 	{"v6 destination options", V6, .proto = 60, .want = CRIER_XDP_pass_options},
-	{"bad ip checksum", .check_xor = 0x0100, .want = CRIER_XDP_pass_other},
 	{"not for us", .dst = "192.0.2.2", .want = CRIER_XDP_pass_other},
 	{"not for us any more", .dst = "192.0.2.9", .want = CRIER_XDP_pass_other},
 	{"not for us v6", .src = "2001:db8:1::7", .dst = "2001:db8::2", .dport = 5002,
@@ -361,12 +416,185 @@ static const struct packet_case packet_cases[] = {
 	{"no such port and bad length", .dport = 53, .udp_len_add = 1,
 	 .want = CRIER_XDP_pass_other},
 	{"highest port", .dport = 65535, .want = CRIER_XDP_pass_other},
-	{"media port", .dport = WORLD_MEDIA_PORT, .want = CRIER_XDP_pass_media},
-	{"media port v6", .src = "2001:db8:1::7", .dst = "2001:db8::1", .dport = WORLD_MEDIA_PORT,
-	 .want = CRIER_XDP_pass_media},
+	{"bad checksum, not for us", .dst = "192.0.2.2", .check_xor = 1,
+	 .want = CRIER_XDP_pass_other},
+	{"bad checksum, no such port", .dport = 53, .check_xor = 1, .want = CRIER_XDP_pass_other},
+	{"bad checksum, tcp", .proto = 6, .check_xor = 1, .want = CRIER_XDP_pass_other},
+	{"bad checksum, fragment", .frag = 0x2000, .check_xor = 1, .want = CRIER_XDP_pass_other},
+	{"impossible source, not for us", .src = "127.0.0.1", .dst = "192.0.2.2",
+	 .want = CRIER_XDP_pass_other},
+	{"impossible source, no such port", .src = "192.0.2.1", .dport = 53,
+	 .want = CRIER_XDP_pass_other},
+
+	/* The block list: whatever it is, but neighbour discovery */
+	BLOCKED("blocked rtp", CRIER_XDP_drop_source, 1, .src = "198.18.0.1"),
+	BLOCKED("blocked in a vlan", CRIER_XDP_drop_source, 1, .src = "198.18.0.1",
+		.tpid = {0x8100}),
+	BLOCKED("blocked, last address", CRIER_XDP_drop_source, 1, .src = "198.18.127.255"),
+	BLOCKED("blocked beside the allowed", CRIER_XDP_drop_source, 1, .src = "198.18.1.2"),
+	BLOCKED("blocked tcp", CRIER_XDP_pass_other, 0, .src = "198.18.0.1", .proto = 6),
+	BLOCKED("blocked fragment", CRIER_XDP_pass_fragment, 0, .src = "198.18.0.1",
+		.frag = 0x2000),
+	BLOCKED("blocked options", CRIER_XDP_pass_options, 0, .src = "198.18.0.1",
+		.version_ihl = 0x46),
+	BLOCKED("blocked, not for us", CRIER_XDP_pass_other, 0, .src = "198.18.0.1",
+		.dst = "192.0.2.2"),
+	BLOCKED("blocked, bad checksum", CRIER_XDP_pass_other, 0, .src = "198.18.0.1",
+		.check_xor = 1),
+	BLOCKED("blocked stun", CRIER_XDP_pass_media, 0, .src = "198.18.0.1",
+		.dport = WORLD_MEDIA_PORT, .payload = STUN),
+	BLOCKED("blocked runt", CRIER_XDP_drop_runt, 0, .src = "198.18.0.1", .cut = 21),
+	BLOCKED("blocked after ip", CRIER_XDP_pass_other, 0, .src = "198.18.0.1", .cut = 28),
+	BLOCKED("blocked v6", CRIER_XDP_drop_source, 3, .src = "2001:db8:b::1",
+		.dst = "2001:db8::1", .dport = 5002),
+	BLOCKED("blocked v6, last address", CRIER_XDP_drop_source, 3,
+		.src = "2001:db8:b:ffff:ffff:ffff:ffff:ffff", .dst = "2001:db8::1", .dport = 5002),
+	BLOCKED("blocked v6 fragment", CRIER_XDP_pass_fragment, 0, STREAM6("2001:db8:b::1"),
+		.proto = 44),
+	BLOCKED("blocked v6 options", CRIER_XDP_pass_options, 0, STREAM6("2001:db8:b::1"),
+		.proto = 60),
+	BLOCKED("blocked v6, a tree below", CRIER_XDP_pass_other, 0, STREAM6("2001:db8:b0:1::8"),
+		.proto = 6),
+	BLOCKED("blocked v6, one host", CRIER_XDP_pass_other, 0, STREAM6("2001:db8:b0:2::7"),
+		.proto = 6),
+	BLOCKED("blocked ping", CRIER_XDP_pass_other, 0, STREAM6("2001:db8:b::1"), .proto = 58,
+		.hops = 255, .payload = "", .sport = 128 << 8),
+	BLOCKED("blocked, like discovery from afar", CRIER_XDP_pass_other, 0,
+		STREAM6("2001:db8:b::1"), .proto = 58, .hops = 254, .payload = "",
+		.sport = 135 << 8),
+	BLOCKED("blocked, before discovery", CRIER_XDP_pass_other, 0, STREAM6("2001:db8:b::1"),
+		.proto = 58, .hops = 255, .payload = "", .sport = 132 << 8),
+	BLOCKED("blocked, after discovery", CRIER_XDP_pass_other, 0, STREAM6("2001:db8:b::1"),
+		.proto = 58, .hops = 255, .payload = "", .sport = 138 << 8),
+	BLOCKED("blocked, no type", CRIER_XDP_pass_other, 0, STREAM6("2001:db8:b::1"), .proto = 58,
+		.hops = 255, .payload = "", .cut = 8),
+	{"router solicitation", STREAM6("2001:db8:b::1"), .proto = 58, .hops = 255, .payload = "",
+	 .sport = 133 << 8, .want = CRIER_XDP_pass_other},
+	{"neighbour solicitation", STREAM6("2001:db8:b::1"), .proto = 58, .hops = 255,
+	 .payload = "", .sport = 135 << 8, .want = CRIER_XDP_pass_other},
+	{"redirect", STREAM6("2001:db8:b::1"), .proto = 58, .hops = 255, .payload = "",
+	 .sport = 137 << 8, .want = CRIER_XDP_pass_other},
+	{"arp of the blocked", .src = "198.18.0.1", .type = 0x0806, .want = CRIER_XDP_pass_not_ip},
+	{"allowed in the blocked", .src = "198.18.128.0", .want = CRIER_XDP_drop_source,
+	 .stream = 1},
+	{"allowed host", .src = "198.18.1.1", .want = CRIER_XDP_drop_source, .stream = 1},
+	{"beside the blocked", .src = "198.19.0.0", .want = CRIER_XDP_drop_source, .stream = 1},
+	{"before the blocked", .src = "198.17.255.255", .want = CRIER_XDP_drop_source, .stream = 1},
+	{"allowed v6", STREAM6("2001:db8:b:1::1"), .want = CRIER_XDP_drop_source, .stream = 3},
+	{"allowed v6 host", STREAM6("2001:db8:b0:1::7"), .want = CRIER_XDP_drop_source,
+	 .stream = 3},
+	{"beside the blocked v6", STREAM6("2001:db8:c::"), .want = CRIER_XDP_drop_source,
+	 .stream = 3},
+	{"beside the blocked v6 host", STREAM6("2001:db8:b0:2::8"), .want = CRIER_XDP_drop_source,
+	 .stream = 3},
+
+	/* Our own ports: checksums and sources */
+	ODD("bad ip checksum", guard_checksum, CRIER_XDP_pass_other, 0, .check_xor = 0x0100),
+	ODD("bad ip checksum, media port", guard_checksum, CRIER_XDP_pass_other, 0, .check_xor = 1,
+	    .dport = WORLD_MEDIA_PORT, .payload = STUN),
+	ODD("from 0.0.0.0", guard_impossible, CRIER_XDP_drop_source, 1, .src = "0.0.0.0"),
+	ODD("from 0.1.2.3", guard_impossible, CRIER_XDP_drop_source, 1, .src = "0.1.2.3"),
+	ODD("from 127.0.0.1", guard_impossible, CRIER_XDP_drop_source, 1, .src = "127.0.0.1"),
+	ODD("from 224.0.0.1", guard_impossible, CRIER_XDP_drop_source, 1, .src = "224.0.0.1"),
+	ODD("from 239.255.255.255", guard_impossible, CRIER_XDP_drop_source, 1,
+	    .src = "239.255.255.255"),
+	ODD("from 240.0.0.1", guard_impossible, CRIER_XDP_drop_source, 1, .src = "240.0.0.1"),
+	ODD("from broadcast", guard_impossible, CRIER_XDP_drop_source, 1, .src = "255.255.255.255"),
+	ODD("from ourselves", guard_impossible, CRIER_XDP_drop_source, 1, .src = "192.0.2.1"),
+	ODD("from ourselves, media port", guard_impossible, CRIER_XDP_pass_media, 0,
+	    .src = "192.0.2.1", .dport = WORLD_MEDIA_PORT, .payload = STUN),
+	ODD("from ourselves v6", guard_impossible, CRIER_XDP_drop_source, 3,
+	    STREAM6("2001:db8::1")),
+	ODD("from ::", guard_impossible, CRIER_XDP_drop_source, 3, STREAM6("::")),
+	ODD("from ::1", guard_impossible, CRIER_XDP_drop_source, 3, STREAM6("::1")),
+	ODD("from ff02::1", guard_impossible, CRIER_XDP_drop_source, 3, STREAM6("ff02::1")),
+	ODD("from ::ffff:198.51.100.7", guard_impossible, CRIER_XDP_drop_source, 3,
+	    STREAM6("::ffff:198.51.100.7")),
+	ODD("impossible runt", guard_impossible, CRIER_XDP_drop_runt, 0, .src = "127.0.0.1",
+	    .cut = 21),
+	{"from 1.0.0.0", .src = "1.0.0.0", .want = CRIER_XDP_drop_source, .stream = 1},
+	{"from 126.255.255.255", .src = "126.255.255.255", .want = CRIER_XDP_drop_source,
+	 .stream = 1},
+	{"from 128.0.0.0", .src = "128.0.0.0", .want = CRIER_XDP_drop_source, .stream = 1},
+	{"from 223.255.255.255", .src = "223.255.255.255", .want = CRIER_XDP_drop_source,
+	 .stream = 1},
+	{"from ::2", STREAM6("::2"), .want = CRIER_XDP_drop_source, .stream = 3},
+	{"from fe80::1", STREAM6("fe80::1"), .want = CRIER_XDP_drop_source, .stream = 3},
+	{"from whom we were", .src = "192.0.2.9", .want = CRIER_XDP_drop_source, .stream = 1},
+	{"from ourselves by crier0", .src = "192.0.2.1", .crier0 = 1, .want = CRIER_XDP_drop_source,
+	 .stream = 1},
+	{"accepted by crier0", .crier0 = 1, .want = CRIER_XDP_accepted, .stream = 1},
+	ODD("from 127.0.0.1 by crier0", guard_impossible, CRIER_XDP_drop_source, 1,
+	    .src = "127.0.0.1", .crier0 = 1),
+
+	/* The media port: STUN and RTCP */
+	LISTENER("stun request", .payload = STUN),
+	LISTENER("stun indication", .payload = "0011 0000 2112a442 000102030405060708090a0b"),
+	LISTENER("stun of the highest class",
+		 .payload = "03ff 0000 2112a442 000102030405060708090a0b"),
+	LISTENER("stun with an attribute",
+		 .payload = "0001 0004 2112a442 000102030405060708090a0b 80280000"),
+	LISTENER("stun and bytes after it", .payload = STUN "00"),
+	LISTENER("stun v6", .payload = STUN, FROM6("2001:db8:1::7")),
+	LISTENER("stun in a vlan", .payload = STUN, .tpid = {0x8100}),
+	LISTENER("stun by crier0", .payload = STUN, .src = "192.0.2.1", .crier0 = 1),
+	LISTENER("media port, rr", .payload = RR_BLOCKLESS(OURS)),
+	LISTENER("media port, bye alone", .payload = BYE(OURS)),
+	LISTENER("media port, lowest rtcp", .payload = "80c00001 11223344"),
+	LISTENER("media port, highest rtcp", .payload = "80df0001 11223344"),
+	MEDIA("media port, rtp", guard_media, .payload = RTP_OK),
+	MEDIA("media port, empty", guard_media, .payload = ""),
+	MEDIA("media port, first byte alone", guard_media, .payload = "00"),
+	MEDIA("media port, short rtcp", guard_media, .payload = "80c90001 112233"),
+	MEDIA("media port, below rtcp", guard_media, .payload = "80bf0001 11223344"),
+	MEDIA("media port, above rtcp", guard_media, .payload = "80e00001 11223344"),
+	MEDIA("media port, rtcp version 1", guard_media, .payload = "40c90001 11223344"),
+	MEDIA("media port, dtls", guard_media,
+	      .payload = "16fefd 0000 000000000000 0010 0100000000000000"),
+	MEDIA("media port, turn channel", guard_media, .payload = "40000010 00010203 04050607"),
+	MEDIA("media port, first byte 4", guard_media,
+	      .payload = "0401 0000 2112a442 000102030405060708090a0b"),
+	MEDIA("stun without cookie", guard_media,
+	      .payload = "0001 0000 2112a443 000102030405060708090a0b"),
+	MEDIA("stun too short", guard_media,
+	      .payload = "0001 0000 2112a442 000102030405060708090a"),
+	MEDIA("stun longer than the packet", guard_media,
+	      .payload = "0001 0004 2112a442 000102030405060708090a0b"),
+	MEDIA("stun into the padding", guard_media,
+	      .payload = "0001 0004 2112a442 000102030405060708090a0b", .trailer = 8),
+	MEDIA("stun of an odd length", guard_media,
+	      .payload = "0001 0002 2112a442 000102030405060708090a0b 8028"),
+	MEDIA("media port, udp length 7", drop_length, .payload = "", .udp_len_add = -1),
+	MEDIA("media port, udp longer than ip", drop_length, .payload = STUN, .udp_len_add = 1),
+	MEDIA("media port, ip longer than packet", drop_length, .payload = STUN, .ip_len_add = 1),
+	MEDIA("media port, cut", drop_length, .payload = STUN, .cut = 1),
+	MEDIA("media port, runt", drop_runt, .payload = STUN, .cut = 21),
 	{"media port of another", .dst = "192.0.2.2", .dport = WORLD_MEDIA_PORT,
 	 .want = CRIER_XDP_pass_other},
 };
+
+#undef BLOCKED
+#undef ODD
+#undef LISTENER
+#undef MEDIA
+#undef FROM6
+#undef STREAM6
+
+/* What a case is in a guard_mode: its verdict, what else is counted, whose it is. */
+struct packet_want {
+	enum crier_xdp_counter verdict, also;
+	uint32_t stream;
+};
+
+static inline struct packet_want packet_want(const struct packet_case *c, enum guard_mode mode)
+{
+	struct packet_want w = {c->want, mode == GUARD_OFF ? 0 : c->also, c->stream};
+
+	if (c->counted && mode != GUARD_ENFORCE)
+		w = (struct packet_want){c->counted, mode == GUARD_COUNT ? c->want : 0,
+					 c->counted_stream};
+	return w;
+}
 
 #define PACKET_CASES (sizeof(packet_cases) / sizeof(packet_cases[0]))
 #define PACKET_MAX 2048
@@ -410,7 +638,7 @@ static inline size_t packet_build_ip(uint8_t *ip, const struct packet_case *c,
 		ip[0] = c->version_ihl ? c->version_ihl : 0x60;
 		packet_put16(ip + PACKET_IP6_PAYLOAD, (unsigned int)((int)len + c->ip_len_add));
 		ip[PACKET_IP6_NEXT] = (uint8_t)(c->proto ? c->proto : PACKET_PROTO_UDP);
-		ip[PACKET_IP6_HOPS] = 64;
+		ip[PACKET_IP6_HOPS] = c->hops ? c->hops : 64;
 		memcpy(ip + PACKET_IP6_SRC, src, 16);
 		memcpy(ip + PACKET_IP6_DST, dst, 16);
 		return PACKET_IP6_LEN;
@@ -427,10 +655,10 @@ static inline size_t packet_build_ip(uint8_t *ip, const struct packet_case *c,
 	return PACKET_IP4_LEN;
 }
 
-/* Returns the packet's length. */
-static inline size_t packet_build(uint8_t out[PACKET_MAX], const struct packet_case *c)
+/* Returns the packet's length; src goes before the case's. */
+static inline size_t packet_build_from(uint8_t out[PACKET_MAX], const struct packet_case *c,
+				       const struct crier_addr *src)
 {
-	struct crier_addr src = world_addr(c->src ? c->src : "198.51.100.7");
 	struct crier_addr dst = world_addr(c->dst ? c->dst : "192.0.2.1");
 	uint8_t payload[PACKET_MAX / 2], *p = out;
 	size_t len = packet_hex(payload, c->payload ? c->payload : RTP_OK);
@@ -444,7 +672,7 @@ static inline size_t packet_build(uint8_t out[PACKET_MAX], const struct packet_c
 	}
 	packet_put16(p, c->type ? c->type : addr_is_v4(&dst) ? PACKET_TYPE_IP4 : PACKET_TYPE_IP6);
 	p += 2;
-	p += packet_build_ip(p, c, &src, &dst, len + PACKET_UDP_LEN);
+	p += packet_build_ip(p, c, src, &dst, len + PACKET_UDP_LEN);
 	packet_put16(p + PACKET_UDP_SRC, c->sport ? c->sport : 4000);
 	packet_put16(p + PACKET_UDP_DST, c->dport ? c->dport : 5000);
 	packet_put16(p + PACKET_UDP_LENGTH, (unsigned int)((int)len + 8 + c->udp_len_add));
@@ -453,6 +681,13 @@ static inline size_t packet_build(uint8_t out[PACKET_MAX], const struct packet_c
 	memcpy(p, payload, len);
 	p += len + c->trailer - c->cut;
 	return (size_t)(p - out);
+}
+
+static inline size_t packet_build(uint8_t out[PACKET_MAX], const struct packet_case *c)
+{
+	struct crier_addr src = world_addr(c->src ? c->src : "198.51.100.7");
+
+	return packet_build_from(out, c, &src);
 }
 
 static inline const char *verdict_name(enum crier_xdp_counter v)
@@ -464,15 +699,6 @@ static inline const char *verdict_name(enum crier_xdp_counter v)
 	};
 
 	return (unsigned int)v < CRIER_XDP_N ? names[v] : "?";
-}
-
-/* xorshift64*: mutations that are the same on every run. */
-static inline uint64_t packet_random(uint64_t *state)
-{
-	*state ^= *state >> 12;
-	*state ^= *state << 25;
-	*state ^= *state >> 27;
-	return *state * 0x2545f4914f6cdd1dULL;
 }
 
 /* Some good or bad packet with a few bytes changed, cut or lengthened. */

@@ -2,7 +2,7 @@
 /*
  * XDP: a packet for a known stream from its allowed source goes to the AF_XDP socket
  * of its interface and RX queue; everything else is Linux's, or is refused and
- * counted.  The decision itself is steer.h's.
+ * counted.  The decision itself is steer.h's, with guard.h's.
  *
  * One program serves all interfaces.  The maps are made by load.c, with the sizes
  * that crierd was told; max_entries below are placeholders.
@@ -28,6 +28,9 @@ ARRAY(rooms, crier_room);
 ARRAY(streams, crier_stream);
 ARRAY(ingest, crier_ingest);
 ARRAY(locals, crier_local);
+ARRAY(ports, crier_port);
+ARRAY(guard, crier_guard);
+ARRAY(guard_nodes, crier_guard_node);
 ARRAY(xdp_counters, crier_xdp_counters);
 ARRAY(stream_counters, crier_stream_counters);
 
@@ -50,6 +53,14 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } port_numbers SEC(".maps");
+
+/* The program's own: a new one begins with full budgets. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct guard_caps);
+} guard_caps SEC(".maps");
 
 #include "steer.h"
 
@@ -108,8 +119,7 @@ static __always_inline int capture_wants(__u64 wanted, enum crier_xdp_counter ve
 		return 0;
 	if (verdict == CRIER_XDP_accepted)
 		return !!(wanted & CRIER_CAPTURE_INPUT);
-	return (wanted & CRIER_CAPTURE_DROPS) && verdict >= CRIER_XDP_drop_runt &&
-	       verdict <= CRIER_XDP_drop_deadman;
+	return (wanted & CRIER_CAPTURE_DROPS) && crier_refuses(verdict);
 }
 
 /* Copies the packet's first bytes; 8 at a time, for helpers that do it are young (5.18). */
@@ -134,7 +144,8 @@ static __always_inline __u32 capture_copy(__u8 *to, const __u8 *from, const __u8
 	return n;
 }
 
-static __noinline int capture_packet(struct xdp_md *ctx, __u32 verdict, __u32 room)
+/* Global, so that its loops are verified once and not for each verdict. */
+__noinline int capture_packet(struct xdp_md *ctx, __u32 verdict, __u32 room)
 {
 	const __u8 *data = (const __u8 *)(long)ctx->data;
 	const __u8 *end = (const __u8 *)(long)ctx->data_end;
@@ -153,20 +164,34 @@ static __noinline int capture_packet(struct xdp_md *ctx, __u32 verdict, __u32 ro
 	return 0;
 }
 
+static __always_inline void capture_if_wanted(struct xdp_md *ctx, __u32 cpu,
+					      enum crier_xdp_counter verdict, __u32 room)
+{
+	__u32 zero = 0;
+	const struct crier_config *cfg = bpf_map_lookup_elem(&config, &zero);
+	__u64 wanted = cfg ? STEER_LOAD(&cfg->capture) : 0;
+
+	if (wanted && capture_wants(wanted, verdict, room) && capture_packet(ctx, verdict, room))
+		count(cpu, CRIER_XDP_drop_capture);
+}
+
 SEC("xdp")
 int crier_xdp(struct xdp_md *ctx)
 {
 	const void *data = (const void *)(long)ctx->data;
 	const void *end = (const void *)(long)ctx->data_end;
-	const struct crier_config *cfg;
+	const struct steer_in in = {.ifindex = ctx->ingress_ifindex};
 	struct steer_result to;
 	enum crier_xdp_counter verdict;
 	__u32 cpu = bpf_get_smp_processor_id();
-	__u32 zero = 0;
-	__u64 wanted;
 	int action = XDP_DROP;
 
-	verdict = steer(NULL, 0, data, end, &to);
+	verdict = steer(NULL, &in, data, end, &to);
+	if (to.guard) {
+		count(cpu, to.guard);
+		/* where the guard only counts, this is how to see what it would drop */
+		capture_if_wanted(ctx, cpu, to.guard, to.room);
+	}
 	if (verdict >= CRIER_XDP_pass_not_ip && verdict <= CRIER_XDP_pass_media) {
 		count(cpu, verdict);
 		return XDP_PASS;
@@ -180,11 +205,6 @@ int crier_xdp(struct xdp_md *ctx)
 	if (verdict == CRIER_XDP_accepted && to.is_rtcp)
 		count(cpu, CRIER_XDP_accepted_rtcp);
 	count_stream(cpu, to.stream, to.payload_len, verdict == CRIER_XDP_accepted);
-
-	cfg = bpf_map_lookup_elem(&config, &zero);
-	wanted = cfg ? STEER_LOAD(&cfg->capture) : 0;
-	if (wanted && capture_wants(wanted, verdict, to.room) &&
-	    capture_packet(ctx, verdict, to.room))
-		count(cpu, CRIER_XDP_drop_capture);
+	capture_if_wanted(ctx, cpu, verdict, to.room);
 	return action;
 }

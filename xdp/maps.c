@@ -103,13 +103,9 @@ static uint32_t n_guard_list(const struct crier_config *c)
 	return 2 * c->guard_prefixes;
 }
 
-/*
- * Twice what the worst list needs: a prefix is two keys in its family's tree, and one longer
- * than 64 bits may need a tree of its own, of one node.
- */
 static uint32_t n_guard_nodes(const struct crier_config *c)
 {
-	return 2 * (c->guard_prefixes + c->guard_prefixes / 4 + 2) + 1;
+	return guard_nodes_entries(c->guard_prefixes);
 }
 
 static uint32_t n_xsks(const struct crier_config *c)

@@ -59,11 +59,23 @@
 #define PACKET_RTCP_RR 201
 /* Longest payload that the RTP rules accept; a bound that the BPF verifier needs. */
 #define PACKET_RTP_MAX 0x3fff
+/* STUN (RFC 8489 section 5) */
+#define PACKET_STUN_LEN 20
+#define PACKET_STUN_LENGTH 2
+#define PACKET_STUN_COOKIE 4
+#define PACKET_STUN_MAGIC 0x42a41221 /* 2112a442 in network order */
+
+/* Neighbour discovery (RFC 4861 section 4): types of ICMPv6, and who may have sent them */
+#define PACKET_ND_FIRST 133
+#define PACKET_ND_LAST 137
+#define PACKET_ND_HOPS 255 /* a router would have lessened it */
+
 /* Most packets in one RTCP compound. */
 #define PACKET_RTCP_PARTS 8
 
 #define PACKET_PROTO_FRAGMENT 44
 #define PACKET_PROTO_UDP 17
+#define PACKET_PROTO_ICMP6 58
 
 /* What a parser returns when it is not the next protocol's number. */
 enum packet_next {
@@ -71,6 +83,7 @@ enum packet_next {
 	PACKET_ALIEN = -2,   /* not this version, or impossible lengths in its header */
 	PACKET_OPTIONS = -3, /* IPv4 options, IPv6 extension headers */
 	PACKET_FRAGMENT = -4,
+	PACKET_DAMAGED = -5, /* UDP to all appearances, but the IP header's checksum is wrong */
 };
 
 struct cursor {
@@ -227,11 +240,12 @@ PACKET_INLINE int packet_eth(struct cursor *c, __u16 vlan[2])
 
 /*
  * IPv4.  Returns the protocol.  The header's checksum has been looked at; that the
- * total length is true has not.
+ * total length is true has not.  Where the checksum is wrong, what isn't plain UDP is alien.
  */
 PACKET_INLINE int packet_ip4(struct cursor *c)
 {
 	const __u8 *ip = cursor_take(c, PACKET_IP4_LEN);
+	int right;
 
 	if (!ip)
 		return PACKET_SHORT;
@@ -239,10 +253,11 @@ PACKET_INLINE int packet_ip4(struct cursor *c)
 		return PACKET_ALIEN;
 	if ((ip[0] & 15) > 5)
 		return PACKET_OPTIONS;
-	if (sum_fold(sum_ip4(ip)) != 0xffff)
-		return PACKET_ALIEN;
+	right = sum_fold(sum_ip4(ip)) == 0xffff;
 	if (packet_host16(ip + PACKET_IP4_FRAG) & 0x3fff) /* more fragments, or an offset */
-		return PACKET_FRAGMENT;
+		return right ? PACKET_FRAGMENT : PACKET_ALIEN;
+	if (!right)
+		return ip[PACKET_IP4_PROTO] == PACKET_PROTO_UDP ? PACKET_DAMAGED : PACKET_ALIEN;
 	return ip[PACKET_IP4_PROTO];
 }
 
@@ -269,6 +284,33 @@ PACKET_INLINE int packet_ip6(struct cursor *c)
 	if (packet_ip6_extension(next))
 		return PACKET_OPTIONS;
 	return next;
+}
+
+/*
+ * A STUN message (RFC 8489 section 5, told by its first byte as in RFC 7983): the cookie is
+ * there, and the attributes it claims lie within len bytes.  data + len <= end holds.
+ */
+PACKET_INLINE int packet_is_stun(const __u8 *data, __u32 len, const __u8 *end)
+{
+	__u32 attributes;
+
+	if (len < PACKET_STUN_LEN || data + PACKET_STUN_LEN > end || data[0] > 3 ||
+	    packet_get32(data + PACKET_STUN_COOKIE) != PACKET_STUN_MAGIC)
+		return 0;
+	attributes = packet_host16(data + PACKET_STUN_LENGTH);
+	return !(attributes & 3) && PACKET_STUN_LEN + attributes <= len;
+}
+
+/*
+ * Neighbour discovery?  ip is an IPv6 header that is whole.  Senders use no extension
+ * headers, and receivers ignore what has crossed a router (RFC 4861 section 6.1, 7.1).
+ */
+PACKET_INLINE int packet_is_nd(const __u8 *ip, const __u8 *end)
+{
+	const __u8 *icmp = ip + PACKET_IP6_LEN;
+
+	return ip[PACKET_IP6_NEXT] == PACKET_PROTO_ICMP6 && ip[PACKET_IP6_HOPS] == PACKET_ND_HOPS &&
+	       icmp + 1 <= end && icmp[0] >= PACKET_ND_FIRST && icmp[0] <= PACKET_ND_LAST;
 }
 
 /* What a UDP payload on a stream's port is. */

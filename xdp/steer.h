@@ -2,19 +2,30 @@
 /*
  * The ingest decision: whose packet is this, and may it pass?  One function,
  * compiled for BPF, where crier.bpf.c acts on it, and natively, where crier-dp
- * learns what it received.  It reads the tables and writes nothing but *out.
+ * learns what it received.  It reads the tables and writes nothing but *out and, when the
+ * media port lets something through, the guard's caps.
  *
  * Natively any thread may call it that is between ONLINE and its next quiescent
  * point (table.h, "workers").  A stream's source is what crierd was told, never what
  * came first (RFC 8826 section 4.2.4 and the RTPbleed reports say why).
  *
- * For BPF, the includer has declared the maps by the names in table.h.
+ * For BPF, the includer has declared the maps that view.h names.
  */
 #ifndef CRIER_STEER_H
 #define CRIER_STEER_H
 
+#include "guard.h"
 #include "packet.h"
 #include "table.h"
+#include "view.h"
+
+/* How a packet came in. */
+struct steer_in {
+	__u64 now_ns;  /* CLOCK_MONOTONIC; BPF looks for itself */
+	__u32 ifindex; /* by which interface */
+	__u32 pad0;
+	struct guard_caps *caps; /* BPF has its own */
+};
 
 /* What steer() learned; fields that it did not reach are 0. */
 struct steer_result {
@@ -29,58 +40,17 @@ struct steer_result {
 	__u8 family6;
 	__u8 is_rtcp;
 	__u8 pt; /* RTP only */
-	__u8 pad0;
+	/*
+	 * Counted besides the verdict: guard_punt, or what the guard would have said where
+	 * guard_mode lets it only count; 0: nothing.
+	 */
+	__u8 guard;
 	__be16 src_port;
 	__be16 dst_port;
 	__be32 ssrc; /* RTP and RTCP */
 	struct crier_addr src;
 	struct crier_addr dst;
 };
-
-/*
- * ---- the tables, seen from either side -----------------------------------------------
- *
- * Each accessor returns NULL for a number that has no element.
- */
-#ifdef __bpf__
-
-#define STEER_LOAD(p) (*(volatile __typeof__(*(p)) *)(p))
-#define STEER_ACQUIRE(p) STEER_LOAD(p) /* addresses depend on what was read */
-#define STEER_NOW(now_ns) bpf_ktime_get_ns()
-struct tables;
-
-#define STEER_ELEMENT(type, name, map) \
-	PACKET_INLINE const type *steer_##name(const struct tables *t, __u32 n) \
-	{ \
-		(void)t; \
-		return bpf_map_lookup_elem(&map, &n); \
-	}
-STEER_ELEMENT(struct crier_config, config, config)
-STEER_ELEMENT(struct crier_ingest, ingest, ingest)
-STEER_ELEMENT(struct crier_local, local, locals)
-STEER_ELEMENT(struct crier_stream, stream, streams)
-STEER_ELEMENT(struct crier_room, room, rooms)
-
-#else
-
-#include "tables.h"
-
-#define STEER_LOAD(p) __atomic_load_n(p, __ATOMIC_RELAXED)
-#define STEER_ACQUIRE(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define STEER_NOW(now_ns) (now_ns)
-
-#define STEER_ELEMENT(type, name, array, count) \
-	PACKET_INLINE const type *steer_##name(const struct tables *t, __u32 n) \
-	{ \
-		return n < (count) ? &t->array[n] : NULL; \
-	}
-STEER_ELEMENT(struct crier_config, config, config, 1)
-STEER_ELEMENT(struct crier_ingest, ingest, ingest, CRIER_INGEST_ENTRIES)
-STEER_ELEMENT(struct crier_local, local, locals, t->config->locals)
-STEER_ELEMENT(struct crier_stream, stream, streams, t->config->max_streams)
-STEER_ELEMENT(struct crier_room, room, rooms, t->config->max_rooms)
-
-#endif
 
 /*
  * Has crierd been gone for too long?  A heartbeat of 0 was never stamped and is not
@@ -101,32 +71,6 @@ enum steer_rank {
 	STEER_PT,
 	STEER_ACCEPT,
 };
-
-PACKET_INLINE int steer_addr_equal(const struct crier_addr *a, const struct crier_addr *b)
-{
-	return a->q[0] == b->q[0] && a->q[1] == b->q[1];
-}
-
-PACKET_INLINE int steer_is_local(const struct tables *t, const struct crier_config *config,
-				 const struct crier_addr *addr)
-{
-	__u32 mask = config->locals - 1;
-	__u32 at = local_hash(addr);
-
-	for (__u32 i = 0; i < CRIER_LOCAL_PROBES; i++) {
-		const struct crier_local *l = steer_local(t, (at + i) & mask);
-		__u32 state;
-
-		if (!l)
-			return 0;
-		state = STEER_ACQUIRE(&l->state);
-		if (!state)
-			return 0;
-		if (state == 1 && steer_addr_equal(&l->addr, addr))
-			return 1;
-	}
-	return 0;
-}
 
 /* First stream on an ingest port, 0: none. */
 PACKET_INLINE __u32 steer_first(const struct tables *t, __be16 dst_port)
@@ -188,25 +132,14 @@ PACKET_INLINE enum steer_rank steer_match(const struct tables *t, __u32 stream,
 	return best;
 }
 
-/*
- * Loops that are inlined into one another are verified anew for each state of the outer
- * one, too much for 6.1 (a million instructions).  In BPF they are global functions,
- * which the kernel verifies once and by themselves; each pointer may be NULL to its mind.
- */
+/* A function of its own for the verifier: view.h says why. */
 #ifdef __bpf__
-
-__attribute__((noinline)) int steer_is_local_once(const struct crier_config *config,
-						  const struct crier_addr *addr)
-{
-	return config && addr && steer_is_local(NULL, config, addr);
-}
 
 __attribute__((noinline)) int steer_match_once(__u32 stream, __u32 media, struct steer_result *out)
 {
 	return out ? steer_match(NULL, stream, (enum packet_media)media, out) : STEER_GONE;
 }
 
-#define steer_is_local(t, config, addr) steer_is_local_once(config, addr)
 #define steer_match(t, stream, media, out) (enum steer_rank) steer_match_once(stream, media, out)
 
 #endif
@@ -256,6 +189,20 @@ PACKET_INLINE enum crier_xdp_counter steer_not_udp(int next)
 	}
 }
 
+/*
+ * The guard's verdict, or CRIER_XDP_N where it has none or only counts.  What only is counted
+ * is counted once, as it would be dropped once.
+ */
+PACKET_INLINE enum crier_xdp_counter steer_refuse(__u64 mode, enum crier_xdp_counter verdict,
+						  struct steer_result *out)
+{
+	if (verdict == CRIER_XDP_N || mode == GUARD_ENFORCE)
+		return verdict;
+	if (mode == GUARD_COUNT && !out->guard)
+		out->guard = (__u8)verdict;
+	return CRIER_XDP_N;
+}
+
 /* Addresses into *out; returns how long the IP header says its payload is. */
 PACKET_INLINE __u32 steer_ip4(const __u8 *ip, struct steer_result *out)
 {
@@ -279,35 +226,42 @@ PACKET_INLINE __u32 steer_ip6(const __u8 *ip, struct steer_result *out)
 }
 
 /*
- * Down to UDP.  CRIER_XDP_N if that is what it is, with the cursor at its header, the
- * addresses and places in *out, and what IP claims its payload's length to be; or else
+ * The network layer, and the guard's lists: they hold for every packet that has a source.
+ * CRIER_XDP_N if it is UDP, with the cursor at its header, the addresses and places in *out
+ * and what IP claims its payload's length to be (*damaged: its checksum is wrong); or else
  * the verdict.
  */
-PACKET_INLINE enum crier_xdp_counter steer_to_udp(struct cursor *c, struct steer_result *out,
-						  __u32 *ip_payload)
+PACKET_INLINE enum crier_xdp_counter steer_to_udp(const struct tables *t, __u64 mode,
+						  struct cursor *c, struct steer_result *out,
+						  __u32 *ip_payload, int *damaged)
 {
 	int type = packet_eth(c, out->vlan);
 	const __u8 *ip = c->pos;
-	int next;
+	int next, nd = 0;
 
 	out->l3 = PACKET_ETH_LEN + (out->vlan[0] ? PACKET_VLAN_LEN : 0) +
 		  (out->vlan[1] ? PACKET_VLAN_LEN : 0);
-	if (type == PACKET_TYPE_IP4)
-		next = packet_ip4(c);
-	else if (type == PACKET_TYPE_IP6)
-		next = packet_ip6(c);
-	else
-		return CRIER_XDP_pass_not_ip;
-	if (next != PACKET_PROTO_UDP)
-		return steer_not_udp(next);
-
 	if (type == PACKET_TYPE_IP4) {
+		if (ip + PACKET_IP4_LEN > c->end || ip[0] >> 4 != 4)
+			return CRIER_XDP_pass_other;
 		*ip_payload = steer_ip4(ip, out);
-		out->l4 = out->l3 + PACKET_IP4_LEN;
-	} else {
+		next = packet_ip4(c);
+	} else if (type == PACKET_TYPE_IP6) {
+		if (ip + PACKET_IP6_LEN > c->end || ip[0] >> 4 != 6)
+			return CRIER_XDP_pass_other;
 		*ip_payload = steer_ip6(ip, out);
-		out->l4 = out->l3 + PACKET_IP6_LEN;
+		nd = packet_is_nd(ip, c->end);
+		next = packet_ip6(c);
+	} else {
+		return CRIER_XDP_pass_not_ip;
 	}
+	if (mode != GUARD_OFF && !nd && guard_is_blocked(t, &out->src, out->family6) &&
+	    steer_refuse(mode, CRIER_XDP_guard_blocked, out) != CRIER_XDP_N)
+		return CRIER_XDP_guard_blocked;
+	*damaged = next == PACKET_DAMAGED;
+	if (next != PACKET_PROTO_UDP && next != PACKET_DAMAGED)
+		return steer_not_udp(next);
+	out->l4 = out->l3 + (out->family6 ? PACKET_IP6_LEN : PACKET_IP4_LEN);
 	return CRIER_XDP_N;
 }
 
@@ -329,51 +283,125 @@ PACKET_INLINE enum crier_xdp_counter steer_whose(const struct tables *t,
 	return out->dst_port == config->media_port ? CRIER_XDP_pass_media : CRIER_XDP_N;
 }
 
+/* Of a packet to one of crier's own ports: what IP says of itself.  CRIER_XDP_N: nothing odd. */
+PACKET_INLINE enum crier_xdp_counter steer_ip_odd(const struct tables *t,
+						  const struct crier_config *config,
+						  const struct steer_in *in, int damaged,
+						  const struct steer_result *out)
+{
+	if (damaged)
+		return CRIER_XDP_guard_checksum;
+	if (guard_is_impossible(t, config, &out->src, out->family6, in->ifindex))
+		return CRIER_XDP_guard_impossible;
+	return CRIER_XDP_N;
+}
+
+/* UDP's length into *out; CRIER_XDP_N, or what is wrong with it. */
+PACKET_INLINE enum crier_xdp_counter steer_udp(const __u8 *udp, const __u8 *end, __u32 ip_payload,
+					       struct steer_result *out)
+{
+	__u32 len;
+
+	if (udp + PACKET_UDP_LEN > end)
+		return CRIER_XDP_drop_runt;
+	len = packet_host16(udp + PACKET_UDP_LENGTH);
+	/* What IP has beyond UDP is UDP options (RFC 9868), and nothing to us. */
+	if (len < PACKET_UDP_LEN || len > ip_payload || udp + ip_payload > end)
+		return CRIER_XDP_drop_length;
+	out->payload = out->l4 + PACKET_UDP_LEN;
+	out->payload_len = (__u16)(len - PACKET_UDP_LEN);
+	return CRIER_XDP_N;
+}
+
+/* From a listener, or so it looks, and within the cap?  CRIER_XDP_N: it is crierd's. */
+PACKET_INLINE enum crier_xdp_counter steer_listener(const struct crier_config *config,
+						    const struct steer_in *in, const __u8 *udp,
+						    const __u8 *end, __u32 ip_payload,
+						    struct steer_result *out)
+{
+	enum crier_xdp_counter verdict = steer_udp(udp, end, ip_payload, out);
+
+	if (verdict != CRIER_XDP_N)
+		return verdict;
+	if (!guard_is_listeners(udp + PACKET_UDP_LEN, out->payload_len, end))
+		return CRIER_XDP_guard_media;
+	if (!guard_take(guard_caps_of(in->caps), GUARD_STRANGER,
+			STEER_LOAD(&config->setting[CRIER_SET_guard_punt_pps]),
+			STEER_NOW(in->now_ns)))
+		return CRIER_XDP_guard_cap;
+	return CRIER_XDP_N;
+}
+
+/* To the media port. */
+PACKET_INLINE enum crier_xdp_counter steer_media(__u64 mode, const struct crier_config *config,
+						 const struct steer_in *in, const __u8 *udp,
+						 const __u8 *end, __u32 ip_payload,
+						 struct steer_result *out)
+{
+	enum crier_xdp_counter verdict;
+
+	if (mode == GUARD_OFF || out->guard)
+		return CRIER_XDP_pass_media;
+	verdict = steer_refuse(mode, steer_listener(config, in, udp, end, ip_payload, out), out);
+	if (verdict != CRIER_XDP_N)
+		return verdict;
+	if (!out->guard)
+		out->guard = CRIER_XDP_guard_punt;
+	return CRIER_XDP_pass_media;
+}
+
 /*
  * The counter that says what becomes of the packet at data .. end: CRIER_XDP_accepted
- * (to the room's engine), pass_* (Linux's) or drop_*.  now_ns is CLOCK_MONOTONIC (BPF
- * looks for itself).  UDP checksums are neither trusted nor verified: local senders
- * leave them partial.
+ * (to the room's engine), pass_* (Linux's), or drop_* and guard_*.  UDP checksums are
+ * neither trusted nor verified: local senders leave them partial.
  */
-PACKET_INLINE enum crier_xdp_counter steer(const struct tables *t, __u64 now_ns, const void *data,
-					   const void *end, struct steer_result *out)
+PACKET_INLINE enum crier_xdp_counter steer(const struct tables *t, const struct steer_in *in,
+					   const void *data, const void *end,
+					   struct steer_result *out)
 {
 	struct cursor c = {data, end};
 	const struct crier_config *config = steer_config(t, 0);
-	__u32 ip_payload = 0, stream = 0, len;
-	enum crier_xdp_counter verdict;
+	enum crier_xdp_counter verdict, whose;
+	__u32 ip_payload = 0, stream = 0;
 	enum packet_media media;
 	enum steer_rank rank;
+	int damaged = 0;
 	const __u8 *udp;
+	__u64 mode;
 
 	__builtin_memset(out, 0, sizeof(*out));
 	if (!config)
 		return CRIER_XDP_pass_other;
-	verdict = steer_to_udp(&c, out, &ip_payload);
+	mode = STEER_LOAD(&config->setting[CRIER_SET_guard_mode]);
+	verdict = steer_to_udp(t, mode, &c, out, &ip_payload, &damaged);
 	if (verdict != CRIER_XDP_N)
 		return verdict;
 	udp = c.pos;
-	verdict = steer_whose(t, config, udp, c.end, &stream, out);
-	if (verdict != CRIER_XDP_N)
-		return verdict;
+	whose = steer_whose(t, config, udp, c.end, &stream, out);
+	if (whose == CRIER_XDP_pass_other)
+		return whose;
+
+	/* It is for one of our own ports. */
+	if (mode != GUARD_OFF) {
+		verdict = steer_refuse(mode, steer_ip_odd(t, config, in, damaged, out), out);
+		if (verdict != CRIER_XDP_N)
+			return verdict;
+	}
+	if (damaged)
+		return CRIER_XDP_pass_other;
+	if (whose == CRIER_XDP_pass_media)
+		return steer_media(mode, config, in, udp, c.end, ip_payload, out);
 
 	/* It is for a stream: from here on, nothing passes. */
-	if (udp + PACKET_UDP_LEN > c.end)
-		return CRIER_XDP_drop_runt;
-	len = packet_host16(udp + PACKET_UDP_LENGTH);
-	/* What IP has beyond UDP is UDP options (RFC 9868), and nothing to us. */
-	if (len < PACKET_UDP_LEN || len > ip_payload || udp + ip_payload > c.end)
-		return CRIER_XDP_drop_length;
-	len -= PACKET_UDP_LEN;
-	out->payload = out->l4 + PACKET_UDP_LEN;
-	out->payload_len = (__u16)len;
-
-	media = packet_media(udp + PACKET_UDP_LEN, len, c.end, &out->ssrc, &out->pt);
+	verdict = steer_udp(udp, c.end, ip_payload, out);
+	if (verdict != CRIER_XDP_N)
+		return verdict;
+	media = packet_media(udp + PACKET_UDP_LEN, out->payload_len, c.end, &out->ssrc, &out->pt);
 	out->is_rtcp = media == PACKET_MEDIA_RTCP;
 	rank = steer_match(t, stream, media, out);
 	if (rank != STEER_ACCEPT)
 		return steer_refusal(rank);
-	return steer_engine(t, config, now_ns, out);
+	return steer_engine(t, config, in->now_ns, out);
 }
 
 #endif

@@ -423,6 +423,13 @@ CRIER_ASSERT_SIZE(struct crier_worker, 128);
 #define CRIER_ENUM_XDP(name, help) CRIER_XDP_##name,
 enum crier_xdp_counter { CRIER_XDP_COUNTERS(CRIER_ENUM_XDP) CRIER_XDP_N };
 
+/* A verdict that refuses a packet, or would if the guard did more than count. */
+static inline int crier_refuses(enum crier_xdp_counter verdict)
+{
+	return (verdict >= CRIER_XDP_drop_runt && verdict <= CRIER_XDP_drop_deadman) ||
+	       (verdict >= CRIER_XDP_guard_blocked && verdict <= CRIER_XDP_guard_impossible);
+}
+
 /*
  * Map "xdp_counters": element n is CPU n's.  On a CPU that runs a crier-dp which judges a
  * device that Linux doesn't see, that one adds too, by single instructions: XDP interrupts
@@ -624,6 +631,15 @@ struct crier_guard {
 	__u64 reserved[12];
 };
 CRIER_ASSERT_SIZE(struct crier_guard, 128);
+
+/*
+ * Entries of guard_nodes: twice what the worst list needs.  A prefix is two keys in its
+ * family's tree, and one longer than 64 bits may need a tree of its own, of one node.
+ */
+static inline __u32 guard_nodes_entries(__u32 prefixes)
+{
+	return 2 * (prefixes + prefixes / 4 + 2) + 1;
+}
 
 /*
  * ---- settings ------------------------------------------------------------------------

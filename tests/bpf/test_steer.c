@@ -28,11 +28,13 @@
 
 #define MUTATIONS 60000
 #define PORT 5
+#define LO 1 /* interface by which packets come in */
 
 static struct loader *loader;
 static struct tables world;
 static int prog_fd;
 static int sock = -1; /* where accepted packets go */
+static uint32_t crier0;
 
 /* The counters of all CPUs, and the sum of a stream's. */
 struct counts {
@@ -59,10 +61,9 @@ static void counts_read(struct counts *out)
 	}
 }
 
-static int run(const uint8_t *packet, size_t len, uint32_t queue)
+static int run_by(uint32_t ifindex, const uint8_t *packet, size_t len)
 {
-	struct xdp_md ctx = {
-		.data_end = (uint32_t)len, .ingress_ifindex = 1, .rx_queue_index = queue};
+	struct xdp_md ctx = {.data_end = (uint32_t)len, .ingress_ifindex = ifindex};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = (uint32_t)len,
 		    .ctx_in = &ctx, .ctx_size_in = sizeof(ctx));
 	int ret = bpf_prog_test_run_opts(prog_fd, &opts);
@@ -72,14 +73,19 @@ static int run(const uint8_t *packet, size_t len, uint32_t queue)
 	return (int)opts.retval;
 }
 
+static int run(const uint8_t *packet, size_t len)
+{
+	return run_by(LO, packet, len);
+}
+
 static bool is_pass(enum crier_xdp_counter v)
 {
 	return v >= CRIER_XDP_pass_not_ip && v <= CRIER_XDP_pass_media;
 }
 
 /* Runs one packet and compares everything it did with what is wanted. */
-static bool agrees(const uint8_t *packet, size_t len, enum crier_xdp_counter want,
-		   const struct steer_result *r, const char *name)
+static bool agrees_by(uint32_t ifindex, const uint8_t *packet, size_t len,
+		      enum crier_xdp_counter want, const struct steer_result *r, const char *name)
 {
 	bool ok, stream = !is_pass(want) && r->stream;
 	struct counts before, after;
@@ -88,9 +94,11 @@ static bool agrees(const uint8_t *packet, size_t len, enum crier_xdp_counter wan
 							     : XDP_DROP;
 
 	counts_read(&before);
-	action = run(packet, len, 0);
+	action = run_by(ifindex, packet, len);
 	counts_read(&after);
 	before.c[want]++;
+	if (r->guard)
+		before.c[r->guard]++;
 	if (want == CRIER_XDP_accepted && r->is_rtcp)
 		before.c[CRIER_XDP_accepted_rtcp]++;
 	if (stream && want == CRIER_XDP_accepted) {
@@ -113,6 +121,12 @@ static bool agrees(const uint8_t *packet, size_t len, enum crier_xdp_counter wan
 	return false;
 }
 
+static bool agrees(const uint8_t *packet, size_t len, enum crier_xdp_counter want,
+		   const struct steer_result *r, const char *name)
+{
+	return agrees_by(LO, packet, len, want, r, name);
+}
+
 static uint64_t now_ns(void)
 {
 	struct timespec ts;
@@ -121,22 +135,44 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
 }
 
-static void verdicts(void **state)
+/* The native verdict; the kernel's budget is its own, and here never spent. */
+static enum crier_xdp_counter native(uint32_t ifindex, const uint8_t *packet, size_t len,
+				     struct steer_result *r)
+{
+	struct guard_caps caps = {0};
+	const struct steer_in in = {.now_ns = now_ns(), .ifindex = ifindex, .caps = &caps};
+
+	return steer(&world, &in, packet, packet + len, r);
+}
+
+static int wrong_in_mode(enum guard_mode mode)
 {
 	int wrong = 0;
 
-	(void)state;
+	tbl_store(&world.config->setting[CRIER_SET_guard_mode], mode);
 	for (size_t i = 0; i < PACKET_CASES; i++) {
 		const struct packet_case *c = &packet_cases[i];
-		struct steer_result r = {.stream = c->stream, .is_rtcp = (uint8_t)c->rtcp};
+		const struct packet_want w = packet_want(c, mode);
+		uint32_t ifindex = c->crier0 ? crier0 : LO;
+		struct steer_result r;
 		uint8_t packet[PACKET_MAX];
 		size_t len = packet_build(packet, c);
 
-		steer(&world, now_ns(), packet, packet + len, &r);
-		r.stream = c->stream;
-		wrong += !agrees(packet, len, c->want, &r, c->name);
+		native(ifindex, packet, len, &r);
+		r.stream = w.stream;
+		r.is_rtcp = (uint8_t)c->rtcp;
+		r.guard = (uint8_t)w.also;
+		wrong += !agrees_by(ifindex, packet, len, w.verdict, &r, c->name);
 	}
-	assert_int_equal(wrong, 0);
+	return wrong;
+}
+
+static void verdicts(void **state)
+{
+	(void)state;
+	assert_int_equal(wrong_in_mode(GUARD_OFF), 0);
+	assert_int_equal(wrong_in_mode(GUARD_COUNT), 0);
+	assert_int_equal(wrong_in_mode(GUARD_ENFORCE), 0);
 }
 
 /* The kernel takes no packet without an Ethernet header. */
@@ -154,8 +190,7 @@ static void truncated(void **state)
 
 		for (size_t cut = ETH_HLEN; cut < len; cut++) {
 			struct steer_result r;
-			enum crier_xdp_counter want =
-				steer(&world, now_ns(), packet, packet + cut, &r);
+			enum crier_xdp_counter want = native(LO, packet, cut, &r);
 
 			wrong += !agrees(packet, cut, want, &r, cases[i].name);
 		}
@@ -179,7 +214,7 @@ static void mutations(void **state)
 
 		if (len < ETH_HLEN)
 			continue;
-		want = steer(&world, now_ns(), packet, packet + len, &r);
+		want = native(LO, packet, len, &r);
 		kinds[want]++;
 		wrong += !agrees(packet, len, want, &r, "mutation");
 	}
@@ -188,6 +223,73 @@ static void mutations(void **state)
 	for (size_t i = 0; i < PACKET_CASES; i++)
 		if (!kinds[packet_cases[i].want])
 			fail_msg("no mutation was %s", verdict_name(packet_cases[i].want));
+}
+
+/*
+ * ---- the guard -----------------------------------------------------------------------
+ */
+
+/* Lists of many sizes: the kernel's lookup is the naive one's, at and beside each prefix. */
+static void lists(void **state)
+{
+	uint64_t seed = (uint64_t)time(NULL) | 1;
+	static const uint32_t sizes[] = {1, 2, 8, 9, 81, 700};
+	struct crier_guard_prefix list[700];
+	int wrong = 0;
+
+	(void)state;
+	print_message("seed %lu\n", (unsigned long)seed);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		match_random(list, sizes[i], &seed);
+		match_guard(&world, list, sizes[i]);
+		for (int k = 0; k < 2000 && wrong < 10; k++) {
+			int family6 = k & 1;
+			struct packet_case c = {.name = "list", .proto = 6};
+			struct crier_addr src = match_probe(list, sizes[i], family6, &seed);
+			uint8_t packet[PACKET_MAX];
+			size_t len;
+
+			c.dst = family6 ? "2001:db8::1" : NULL;
+			len = packet_build_from(packet, &c, &src);
+			wrong += run(packet, len) !=
+				 (match_naive(list, sizes[i], &src, family6) == CRIER_GUARD_BLOCK
+					  ? XDP_DROP
+					  : XDP_PASS);
+		}
+	}
+	assert_int_equal(wrong, 0);
+	world_guard(&world);
+}
+
+/* So many a second and CPU, a tenth of that at once. */
+static void cap(void **state)
+{
+	const struct packet_case stun = {.name = "", .dport = WORLD_MEDIA_PORT, .payload = STUN};
+	uint8_t packet[PACKET_MAX];
+	size_t len = packet_build(packet, &stun);
+	uint64_t pps = 2000, start, most, passed = 0, punted, capped;
+	struct counts before, after;
+
+	(void)state;
+	tbl_store(&world.config->setting[CRIER_SET_guard_punt_pps], pps);
+	counts_read(&before);
+	usleep(100000);
+	start = now_ns();
+	for (int i = 0; i < 5000; i++)
+		passed += run(packet, len) == XDP_PASS;
+	most = pps / 10 + 1 + (now_ns() - start) * pps / 1000000000;
+	counts_read(&after);
+	punted = after.c[CRIER_XDP_guard_punt] - before.c[CRIER_XDP_guard_punt];
+	capped = after.c[CRIER_XDP_guard_cap] - before.c[CRIER_XDP_guard_cap];
+	assert_int_equal(passed, punted);
+	assert_int_equal(punted + capped, 5000);
+	assert_in_range(punted, pps / 10, world.config->cpus * most);
+	tbl_store(&world.config->setting[CRIER_SET_guard_punt_pps], 0);
+	assert_int_equal(run(packet, len), XDP_DROP);
+	tbl_store(&world.config->setting[CRIER_SET_guard_mode], GUARD_COUNT);
+	assert_int_equal(run(packet, len), XDP_PASS);
+	tbl_store(&world.config->setting[CRIER_SET_guard_mode], GUARD_ENFORCE);
+	tbl_store(&world.config->setting[CRIER_SET_guard_punt_pps], 10000000);
 }
 
 static void dead_man(void **state)
@@ -215,7 +317,7 @@ static void no_socket(void **state)
 {
 	const struct packet_case good = {.name = ""};
 	int numbers = tables_map_fd(&world, "port_numbers"), xsks = tables_map_fd(&world, "xsks");
-	uint32_t ifindex = 1, port = PORT, other = PORT + 1, key = PORT * CRIER_MAX_QUEUES;
+	uint32_t ifindex = LO, port = PORT, other = PORT + 2, key = PORT * CRIER_MAX_QUEUES;
 	struct steer_result r = {.stream = 1, .payload_len = 20};
 	uint8_t packet[PACKET_MAX];
 	size_t len = packet_build(packet, &good);
@@ -256,7 +358,8 @@ static void capture(void **state)
 	const struct packet_case good = {.name = ""},
 				 other = {.name = "", .dport = 5001, .payload = ""},
 				 bad = {.name = "", .payload = "00"},
-				 pass = {.name = "", .proto = 6};
+				 pass = {.name = "", .proto = 6},
+				 blocked = {.name = "", .src = "198.18.0.1", .proto = 6};
 	const struct {
 		uint64_t wanted;
 		const struct packet_case *packet;
@@ -269,6 +372,8 @@ static void capture(void **state)
 		{CRIER_CAPTURE_DROPS, &good, 0, 0, 0},
 		{CRIER_CAPTURE_DROPS, &bad, 1, CRIER_XDP_drop_rtp, 1},
 		{CRIER_CAPTURE_DROPS | CRIER_CAPTURE_INPUT, &pass, 0, 0, 0},
+		{CRIER_CAPTURE_DROPS, &blocked, 1, CRIER_XDP_guard_blocked, 0},
+		{CRIER_CAPTURE_DROPS | 1ULL << 32, &blocked, 0, 0, 0},
 		{CRIER_CAPTURE_INPUT | 2ULL << 32, &good, 0, 0, 0},
 		{CRIER_CAPTURE_INPUT | 2ULL << 32, &other, 1, CRIER_XDP_accepted, 2},
 		{CRIER_CAPTURE_COPIES, &good, 0, 0, 0},
@@ -285,7 +390,7 @@ static void capture(void **state)
 
 		seen.n = 0;
 		tbl_store(&world.config->capture, cases[i].wanted);
-		run(packet, len, 0);
+		run(packet, len);
 		ring_buffer__consume(ring);
 		if (seen.n != cases[i].records)
 			fail_msg("case %zu: %d records, want %d", i, seen.n, cases[i].records);
@@ -323,7 +428,7 @@ static void capture_lengths(void **state)
 		for (size_t i = len - trailer; i < len; i++)
 			packet[i] = (uint8_t)i;
 		seen.n = 0;
-		run(packet, len, 0);
+		run(packet, len);
 		ring_buffer__consume(ring);
 		assert_int_equal(seen.n, 1);
 		assert_int_equal(seen.last.len, len);
@@ -346,7 +451,7 @@ static void capture_full(void **state)
 	counts_read(&before);
 	tbl_store(&world.config->capture, CRIER_CAPTURE_INPUT);
 	for (int i = 0; i < 1000; i++)
-		assert_int_equal(run(packet, len, 0), XDP_REDIRECT);
+		assert_int_equal(run(packet, len), XDP_REDIRECT);
 	tbl_store(&world.config->capture, 0);
 	counts_read(&after);
 	assert_int_equal(after.c[CRIER_XDP_accepted] - before.c[CRIER_XDP_accepted], 1000);
@@ -356,15 +461,19 @@ static void capture_full(void **state)
 /* The kernel takes a socket into an XSKMAP as soon as it has an RX ring. */
 static int socket_up(void)
 {
-	uint32_t key = PORT * CRIER_MAX_QUEUES, ifindex = 1, port = PORT;
+	uint32_t keys[] = {PORT * CRIER_MAX_QUEUES, (PORT + 1) * CRIER_MAX_QUEUES};
+	uint32_t ifindexes[] = {LO, crier0}, ports[] = {PORT, PORT + 1};
 	int entries = 64;
 
 	sock = socket(AF_XDP, SOCK_RAW, 0);
 	if (sock < 0 || setsockopt(sock, SOL_XDP, XDP_RX_RING, &entries, sizeof(entries)))
 		return -errno;
-	if (bpf_map_update_elem(tables_map_fd(&world, "xsks"), &key, &sock, BPF_ANY))
-		return -errno;
-	return bpf_map_update_elem(tables_map_fd(&world, "port_numbers"), &ifindex, &port, BPF_ANY);
+	for (int i = 0; i < 2; i++)
+		if (bpf_map_update_elem(tables_map_fd(&world, "xsks"), &keys[i], &sock, BPF_ANY) ||
+		    bpf_map_update_elem(tables_map_fd(&world, "port_numbers"), &ifindexes[i],
+					&ports[i], BPF_ANY))
+			return -errno;
+	return 0;
 }
 
 static int world_up(void **state)
@@ -373,7 +482,8 @@ static int world_up(void **state)
 	int ret;
 
 	(void)state;
-	sandbox_run("ip link set lo up");
+	sandbox_run("ip link set lo up && ip link add c0 type veth");
+	crier0 = if_nametoindex("c0");
 	snprintf(dir, sizeof(dir), "%s/crier", sandbox_dir);
 	ret = loader_open(&loader, dir, &world_size, &world, err);
 	if (ret != 1) {
@@ -381,6 +491,7 @@ static int world_up(void **state)
 		return -1;
 	}
 	world_init(&world);
+	world_crier0(&world, PORT + 1, crier0);
 	tables_publish(&world);
 	prog_fd = loader_prog_fd(loader);
 	ret = socket_up();
@@ -402,6 +513,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(verdicts),	   cmocka_unit_test(truncated),
+		cmocka_unit_test(lists),	   cmocka_unit_test(cap),
 		cmocka_unit_test(mutations),	   cmocka_unit_test(dead_man),
 		cmocka_unit_test(no_socket),	   cmocka_unit_test(capture),
 		cmocka_unit_test(capture_lengths), cmocka_unit_test(capture_full),

@@ -23,14 +23,21 @@ static void check(const uint8_t *data, size_t len)
 {
 	const uint8_t *end = data + len;
 	struct steer_result r;
-	enum crier_xdp_counter v = steer(&world, world.config->heartbeat_ns, data, end, &r);
+	struct guard_caps caps = {0};
+	const struct steer_in in = {.now_ns = world.config->heartbeat_ns, .caps = &caps};
+	enum crier_xdp_counter v = steer(&world, &in, data, end, &r);
 
-	must(v <= CRIER_XDP_drop_deadman && v != CRIER_XDP_accepted_rtcp);
-	if (v >= CRIER_XDP_drop_runt) {
-		/* Only what is addressed to a stream is ours to drop. */
-		must(r.dst_port && r.l4 && steer_first(&world, r.dst_port));
+	must(v <= CRIER_XDP_pass_media || crier_refuses(v));
+	must(v != CRIER_XDP_accepted_rtcp);
+	if (v == CRIER_XDP_guard_blocked) {
+		must(guard_is_blocked(&world, &r.src, r.family6));
+	} else if (v > CRIER_XDP_pass_media) {
+		/* Only what is addressed to a stream or the media port is ours to drop. */
+		must(r.dst_port && r.l4);
+		must(steer_first(&world, r.dst_port) || r.dst_port == world.config->media_port);
 		must(steer_is_local(&world, world.config, &r.dst));
 	}
+	must(!r.guard || (r.guard == CRIER_XDP_guard_punt && v == CRIER_XDP_pass_media));
 	if (v != CRIER_XDP_accepted)
 		return;
 	must(r.l3 < r.l4 && r.l4 + PACKET_UDP_LEN == r.payload);

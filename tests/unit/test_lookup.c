@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The guard's lookup and its caps, natively. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "guard.h"
+#include "guard_match.h"
+
+#define SECOND_NS 1000000000ULL
+#define LIST_MAX 1000
+
+static struct tables world;
+
+/* Counting keys by arithmetic is counting keys. */
+static void ranks(void **state)
+{
+	static const uint64_t odd[] = {0, 1, 2, 1ULL << 62, 1ULL << 63, ~0ULL, ~1ULL, ~0ULL >> 1};
+	uint64_t seed = 11;
+
+	(void)state;
+	for (int i = 0; i < 100000; i++) {
+		uint64_t r = packet_random(&seed);
+		uint64_t key = r & 1 ? odd[r >> 8 & 7] : r & 2 ? packet_random(&seed) : r >> 60;
+		struct crier_guard_node node;
+		uint32_t want = 0;
+
+		for (int k = 0; k < CRIER_GUARD_KEYS; k++) {
+			r = packet_random(&seed);
+			node.key[k] = r & 1   ? odd[r >> 8 & 7]
+				      : r & 2 ? key + (r >> 8) % 3 - 1
+					      : packet_random(&seed);
+			want += node.key[k] <= key;
+		}
+		assert_int_equal(guard_rank(&node, key), want);
+	}
+}
+
+/* At and beside each of many prefixes, the lookup is the naive one's. */
+static void lists(void **state)
+{
+	struct crier_guard_prefix list[LIST_MAX];
+	struct crier_addr any = {0};
+	uint64_t seed = 12;
+
+	(void)state;
+	assert_false(guard_is_blocked(&world, &any, 0));
+	for (int i = 0; i < 300; i++) {
+		uint32_t n = 1 + (uint32_t)(packet_random(&seed) >> 8) %
+					 (i % 10 ? 1U << (i % 9) : LIST_MAX);
+
+		match_random(list, n, &seed);
+		match_guard(&world, list, n);
+		for (int k = 0; k < 2000; k++) {
+			int family6 = k & 1;
+			struct crier_addr a = match_probe(list, n, family6, &seed);
+
+			assert_int_equal(guard_is_blocked(&world, &a, family6),
+					 match_naive(list, n, &a, family6) == CRIER_GUARD_BLOCK);
+		}
+	}
+	match_guard(&world, list, 0);
+	assert_int_equal(world.guard->roots, 0);
+}
+
+/* Trees that lead nowhere end the search. */
+static void damaged(void **state)
+{
+	struct crier_guard_prefix all = match_prefix("::/0", CRIER_GUARD_BLOCK);
+	struct crier_addr a = {0};
+
+	(void)state;
+	match_guard(&world, &all, 1);
+	assert_true(guard_is_blocked(&world, &a, 1));
+	world.guard_nodes[world.guard->roots >> 32].nodes = ~0U;
+	guard_is_blocked(&world, &a, 1);
+	for (int i = 0; i < CRIER_GUARD_KEYS; i++)
+		world.guard_nodes[world.guard->roots >> 32].value[i] = ~0U;
+	assert_false(guard_is_blocked(&world, &a, 1));
+	world.guard->roots = ~0ULL;
+	assert_false(guard_is_blocked(&world, &a, 0));
+	assert_false(guard_is_blocked(&world, &a, 1));
+	world.guard->roots = 0;
+}
+
+static uint32_t take(struct guard_caps *caps, enum guard_class class, uint64_t pps, uint64_t now,
+		     uint32_t n)
+{
+	uint32_t got = 0;
+
+	while (n--)
+		got += (uint32_t)guard_take(caps, class, pps, now);
+	return got;
+}
+
+static void caps(void **state)
+{
+	struct guard_caps c = {0};
+	uint64_t now = 5 * SECOND_NS;
+	uint32_t got = 0;
+
+	(void)state;
+	/* a tenth of a second's at once, and one that is due now */
+	assert_int_equal(take(&c, GUARD_STRANGER, 1000, now, 5000), 101);
+	/* members have their own, whatever strangers took */
+	assert_int_equal(take(&c, GUARD_MEMBER, 1000, now, 50), 50);
+	for (int i = 0; i < 1000; i++)
+		got += take(&c, GUARD_STRANGER, 1000, now += SECOND_NS / 1000, 10);
+	assert_in_range(got, 999, 1001);
+	assert_int_equal(take(&c, GUARD_STRANGER, 0, now += SECOND_NS, 10), 0);
+	/* rare ones come one by one, and none is saved up */
+	assert_int_equal(take(&c, GUARD_STRANGER, 1, now += 60 * SECOND_NS, 10), 1);
+	assert_int_equal(take(&c, GUARD_STRANGER, 1, now += SECOND_NS / 2, 10), 0);
+	assert_int_equal(take(&c, GUARD_STRANGER, 1, now += SECOND_NS / 2, 10), 1);
+	/* a machine that has just booted */
+	c = (struct guard_caps){0};
+	assert_in_range(take(&c, GUARD_STRANGER, 1000, SECOND_NS / 1000, 10), 1, 10);
+	assert_int_equal(take(NULL, GUARD_STRANGER, 1000, now, 10), 0);
+}
+
+static int world_up(void **state)
+{
+	(void)state;
+	return tables_alloc(&world, &(struct tables_size){.members4 = 256, .members6 = 256});
+}
+
+static int world_down(void **state)
+{
+	(void)state;
+	tables_close(&world);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ranks),
+		cmocka_unit_test(lists),
+		cmocka_unit_test(damaged),
+		cmocka_unit_test(caps),
+	};
+
+	return cmocka_run_group_tests(tests, world_up, world_down);
+}

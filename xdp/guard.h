@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The guard: does a stranger's packet cost us anything?  What it knows of a packet, one
+ * code for BPF and natively; steer.h asks it in order and says what becomes of the packet.
+ *
+ * A packet that proves nothing gets no state of its own: a spoofer could use it to lock out
+ * a whole carrier's NAT.  So there are only lists that the operator made, and caps over all.
+ *
+ * Natively any thread may call it that is between ONLINE and its next quiescent point
+ * (table.h, "workers"), but guard_take() only the owner of the caps.
+ */
+#ifndef CRIER_GUARD_H
+#define CRIER_GUARD_H
+
+#include "packet.h"
+#include "table.h"
+#include "view.h"
+
+/* The setting guard_mode. */
+enum guard_mode {
+	GUARD_OFF,
+	GUARD_COUNT, /* verdicts are counted, and the packet goes on as if there were none */
+	GUARD_ENFORCE,
+};
+
+/*
+ * Who sent what the media port gives to crierd.  Members have a budget of their own, so
+ * that no flood of strangers ends their keepalives.  Nobody can be told to be a member
+ * before listeners join by STUN, whose NONCE says so: until then all are strangers.
+ */
+enum guard_class {
+	GUARD_MEMBER,
+	GUARD_STRANGER,
+	GUARD_CLASSES,
+};
+
+/*
+ * What was let through, as the times when each class's next packet is due (the generic cell
+ * rate algorithm, ITU-T I.371): one a CPU in BPF's map guard_caps, one in each crier-dp
+ * that judges.  Who decides there is the one writer.
+ */
+struct guard_caps {
+	__u64 due_ns[GUARD_CLASSES];
+};
+
+#define GUARD_BURST_NS 100000000ULL /* so much of a second's budget may come at once */
+
+#ifdef __bpf__
+PACKET_INLINE struct guard_caps *guard_caps_of(struct guard_caps *caps)
+{
+	__u32 zero = 0;
+
+	(void)caps;
+	return bpf_map_lookup_elem(&guard_caps, &zero);
+}
+#else
+PACKET_INLINE struct guard_caps *guard_caps_of(struct guard_caps *caps)
+{
+	return caps;
+}
+#endif
+
+/* True: within pps packets a second, and spent.  No caps, or pps 0: nothing is. */
+PACKET_INLINE int guard_take(struct guard_caps *caps, enum guard_class class, __u64 pps,
+			     __u64 now_ns)
+{
+	__u64 due;
+
+	if (!caps || !pps)
+		return 0;
+	due = caps->due_ns[class];
+	if (due > now_ns)
+		return 0;
+	if (due + GUARD_BURST_NS < now_ns)
+		due = now_ns - GUARD_BURST_NS;
+	caps->due_ns[class] = due + 1000000000ULL / pps;
+	return 1;
+}
+
+/*
+ * ---- lists -------------------------------------------------------------------------
+ */
+
+/*
+ * How many of a node's keys are key or less.  By arithmetic: BPF has no conditional moves,
+ * and branches would be as many ways for the verifier and as many wrong guesses for the CPU.
+ */
+PACKET_INLINE __u32 guard_rank(const struct crier_guard_node *node, __u64 key)
+{
+	__u64 half = key >> 1, even = ~key & 1, more = 0;
+
+	for (int i = 0; i < CRIER_GUARD_KEYS; i++) {
+		__u64 k = node->key[i];
+
+		/* bit 63 of a difference of halves: k > key */
+		more += (half - (k >> 1) - (k & even)) >> 63;
+	}
+	return CRIER_GUARD_KEYS - (__u32)more;
+}
+
+/* What a tree says of a key: the value of the last key before it or at it. */
+PACKET_INLINE __u32 guard_find(const struct tables *t, __u32 root, __u64 key)
+{
+	const struct crier_guard_node *node = steer_guard_node(t, root);
+	__u32 value = CRIER_GUARD_NONE, nodes, at = 0;
+
+	if (!node)
+		return CRIER_GUARD_NONE;
+	nodes = node->nodes;
+	for (int level = 0; level < CRIER_GUARD_LEVELS; level++) {
+		__u32 rank = guard_rank(node, key);
+
+		if (rank)
+			value = node->value[(rank - 1) & (CRIER_GUARD_KEYS - 1)];
+		at = at * (CRIER_GUARD_KEYS + 1) + 1 + rank;
+		if (at >= nodes)
+			break;
+		node = steer_guard_node(t, root + at);
+		if (!node)
+			break;
+	}
+	return value;
+}
+
+#ifdef __bpf__
+
+__attribute__((noinline)) __u32 guard_find_once(__u32 root, __u64 key)
+{
+	return guard_find(NULL, root, key);
+}
+
+#define guard_find(t, root, key) guard_find_once(root, key)
+
+#endif
+
+/* Is a packet's source blocked?  Without a list of its family: one load. */
+PACKET_INLINE int guard_is_blocked(const struct tables *t, const struct crier_addr *src,
+				   int family6)
+{
+	const struct crier_guard *guard = steer_guard(t, 0);
+	__u64 roots = guard ? STEER_ACQUIRE(&guard->roots) : 0;
+	__u32 root = (__u32)(family6 ? roots >> 32 : roots), value;
+
+	if (!root)
+		return 0;
+	if (!family6)
+		return guard_find(t, root, (__u64)__builtin_bswap32(src->w[3]) << 32) ==
+		       CRIER_GUARD_BLOCK;
+	value = guard_find(t, root, __builtin_bswap64(src->q[0]));
+	if (value >= CRIER_GUARD_TREE)
+		value = guard_find(t, value - CRIER_GUARD_TREE, __builtin_bswap64(src->q[1]));
+	return value == CRIER_GUARD_BLOCK;
+}
+
+/*
+ * ---- crier's own ports -------------------------------------------------------------
+ */
+
+/* "This network", loopback, multicast, reserved and broadcast: RFC 6890, RFC 5771. */
+PACKET_INLINE int guard_is_odd4(__be32 src)
+{
+	__u32 first = src & 0xff;
+
+	return first == 0 || first == 127 || first >= 224;
+}
+
+/* ::, ::1, multicast, and IPv4 in disguise (RFC 4291 section 2.5, 2.7). */
+PACKET_INLINE int guard_is_odd6(const struct crier_addr *src)
+{
+	if (src->b[0] == 0xff)
+		return 1;
+	if (src->q[0])
+		return 0;
+	return src->w[2] == 0xffff0000 || (!src->w[2] && (!src->w[3] || src->w[3] == 0x01000000));
+}
+
+/* Our end of crier0 is the one way in for packets from our own addresses. */
+PACKET_INLINE int guard_is_crier0(const struct tables *t, __u32 ifindex)
+{
+#ifdef __bpf__
+	const __u32 *number = bpf_map_lookup_elem(&port_numbers, &ifindex);
+	const struct crier_port *port = number ? steer_port(t, *number) : NULL;
+
+	return port && (port->flags & CRIER_PORT_LOCAL);
+#else
+	for (__u32 n = 1; n < CRIER_MAX_PORTS; n++)
+		if (STEER_LOAD(&t->ports[n].ifindex) == ifindex)
+			return !!(t->ports[n].flags & CRIER_PORT_LOCAL);
+	return 0;
+#endif
+}
+
+/* A source that nobody out there can have. */
+PACKET_INLINE int guard_is_impossible(const struct tables *t, const struct crier_config *config,
+				      const struct crier_addr *src, int family6, __u32 ifindex)
+{
+	if (family6 ? guard_is_odd6(src) : guard_is_odd4(src->w[3]))
+		return 1;
+	return steer_is_local(t, config, src) && !guard_is_crier0(t, ifindex);
+}
+
+/*
+ * What listeners send to the media port: STUN, or RTCP (RFC 5761 section 4).  len bytes of
+ * payload at data, data + len <= end.
+ */
+PACKET_INLINE int guard_is_listeners(const __u8 *data, __u32 len, const __u8 *end)
+{
+	if (len < 8 || data + 8 > end)
+		return 0;
+	return data[0] >> 6 == 2 ? packet_is_rtcp(data) : packet_is_stun(data, len, end);
+}
+
+#endif

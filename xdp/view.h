@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The tables, seen from either side: what the guard and the ingest decision read, by one
+ * name for BPF and natively.  Each accessor returns NULL for a number that has no element.
+ *
+ * For BPF, the includer has declared the maps by the names in table.h, port_numbers and
+ * guard_caps; there `t` is NULL and never looked at.
+ *
+ * Loops that are inlined into one another are verified anew for each state of the outer
+ * one, too much for 6.1 (a million instructions).  In BPF they are global functions, which
+ * the kernel verifies once and by themselves; each pointer may be NULL to its mind.
+ */
+#ifndef CRIER_VIEW_H
+#define CRIER_VIEW_H
+
+#include "packet.h"
+#include "table.h"
+
+#ifdef __bpf__
+
+#define STEER_LOAD(p) (*(volatile __typeof__(*(p)) *)(p))
+#define STEER_ACQUIRE(p) STEER_LOAD(p) /* addresses depend on what was read */
+#define STEER_NOW(now_ns) bpf_ktime_get_ns()
+struct tables;
+
+#define STEER_ELEMENT(type, name, map) \
+	PACKET_INLINE const type *steer_##name(const struct tables *t, __u32 n) \
+	{ \
+		(void)t; \
+		return bpf_map_lookup_elem(&map, &n); \
+	}
+STEER_ELEMENT(struct crier_config, config, config)
+STEER_ELEMENT(struct crier_ingest, ingest, ingest)
+STEER_ELEMENT(struct crier_local, local, locals)
+STEER_ELEMENT(struct crier_stream, stream, streams)
+STEER_ELEMENT(struct crier_room, room, rooms)
+STEER_ELEMENT(struct crier_port, port, ports)
+STEER_ELEMENT(struct crier_guard, guard, guard)
+STEER_ELEMENT(struct crier_guard_node, guard_node, guard_nodes)
+
+#else
+
+#include "tables.h"
+
+#define STEER_LOAD(p) __atomic_load_n(p, __ATOMIC_RELAXED)
+#define STEER_ACQUIRE(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define STEER_NOW(now_ns) (now_ns)
+
+#define STEER_ELEMENT(type, name, array, count) \
+	PACKET_INLINE const type *steer_##name(const struct tables *t, __u32 n) \
+	{ \
+		return n < (count) ? &t->array[n] : NULL; \
+	}
+STEER_ELEMENT(struct crier_config, config, config, 1)
+STEER_ELEMENT(struct crier_ingest, ingest, ingest, CRIER_INGEST_ENTRIES)
+STEER_ELEMENT(struct crier_local, local, locals, t->config->locals)
+STEER_ELEMENT(struct crier_stream, stream, streams, t->config->max_streams)
+STEER_ELEMENT(struct crier_room, room, rooms, t->config->max_rooms)
+STEER_ELEMENT(struct crier_port, port, ports, CRIER_MAX_PORTS)
+STEER_ELEMENT(struct crier_guard, guard, guard, 1)
+STEER_ELEMENT(struct crier_guard_node, guard_node, guard_nodes,
+	      guard_nodes_entries(t->config->guard_prefixes))
+
+#endif
+
+PACKET_INLINE int steer_addr_equal(const struct crier_addr *a, const struct crier_addr *b)
+{
+	return a->q[0] == b->q[0] && a->q[1] == b->q[1];
+}
+
+PACKET_INLINE int steer_is_local(const struct tables *t, const struct crier_config *config,
+				 const struct crier_addr *addr)
+{
+	__u32 mask = config->locals - 1;
+	__u32 at = local_hash(addr);
+
+	for (__u32 i = 0; i < CRIER_LOCAL_PROBES; i++) {
+		const struct crier_local *l = steer_local(t, (at + i) & mask);
+		__u32 state;
+
+		if (!l)
+			return 0;
+		state = STEER_ACQUIRE(&l->state);
+		if (!state)
+			return 0;
+		if (state == 1 && steer_addr_equal(&l->addr, addr))
+			return 1;
+	}
+	return 0;
+}
+
+#ifdef __bpf__
+
+__attribute__((noinline)) int steer_is_local_once(const struct crier_config *config,
+						  const struct crier_addr *addr)
+{
+	return config && addr && steer_is_local(NULL, config, addr);
+}
+
+#define steer_is_local(t, config, addr) steer_is_local_once(config, addr)
+
+#endif
+
+#endif
