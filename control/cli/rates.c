@@ -83,10 +83,11 @@ double rates_of_room_drops(const struct rates *r, const json_t *room)
 
 bool counter_is_drop(const char *name)
 {
-	static const char *const others[] = {"rx_refused",    "overload_copies", "stopped_copies",
-					     "no_job_copies", "oversize_copies", "rx_ring_full",
-					     "rx_fill_empty", "rx_dropped",	 "tx_invalid",
-					     "capture_lost",  "drop_capture"};
+	static const char *const others[] = {
+		"rx_refused",	   "overload_copies", "stopped_copies",	 "no_job_copies",
+		"oversize_copies", "rx_ring_full",    "rx_fill_empty",	 "rx_dropped",
+		"tx_invalid",	   "capture_lost",    "guard_blocked",	 "guard_media",
+		"guard_cap",	   "guard_checksum",  "guard_impossible"};
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
 		if (strcmp(name, others[i]) == 0)

@@ -3,6 +3,8 @@
  * The XDP program by BPF_PROG_TEST_RUN: the packets of packets.h, and many mutations
  * of them, must get the verdict that the native code gives, and move the same
  * counters.
+ *
+ * test_bpf_steer [PACKETS]: how many mutated and random ones go through `mass`.
  */
 #include "sandbox.h"
 
@@ -27,6 +29,8 @@
 #include "steer.h"
 
 #define MUTATIONS 60000
+#define MASS 940000 /* a million with these */
+#define MASS_STEP 1000
 #define PORT 5
 #define LO 1 /* interface by which packets come in */
 
@@ -35,6 +39,7 @@ static struct tables world;
 static int prog_fd;
 static int sock = -1; /* where accepted packets go */
 static uint32_t crier0;
+static int mass_packets = MASS;
 
 /* The counters of all CPUs, and the sum of a stream's. */
 struct counts {
@@ -290,6 +295,91 @@ static void cap(void **state)
 	assert_int_equal(run(packet, len), XDP_PASS);
 	tbl_store(&world.config->setting[CRIER_SET_guard_mode], GUARD_ENFORCE);
 	tbl_store(&world.config->setting[CRIER_SET_guard_punt_pps], 10000000);
+	usleep(2000000 / pps); /* the last one's time may not have come yet */
+}
+
+/* Bytes of any sort, most of them after the beginning of a packet that is right. */
+static size_t packet_noise(uint8_t out[PACKET_MAX], uint64_t *seed)
+{
+	uint64_t r = packet_random(seed);
+	size_t len = ETH_HLEN + (r >> 8) % 200;
+	size_t right = r % 4 ? packet_mutate(out, seed) : 12;
+
+	right = right < len ? (r >> 32) % (right + 1) : len;
+	for (size_t i = right; i < len; i++)
+		out[i] = (uint8_t)(packet_random(seed) >> 32);
+	return len;
+}
+
+/* What the native code does with a packet, added to what is to be counted. */
+static int mass_expect(struct counts *want, const uint8_t *packet, size_t len)
+{
+	struct steer_result r;
+	enum crier_xdp_counter v = native(LO, packet, len, &r);
+
+	want->c[v]++;
+	if (r.guard)
+		want->c[r.guard]++;
+	if (v == CRIER_XDP_accepted) {
+		want->c[CRIER_XDP_accepted_rtcp] += r.is_rtcp;
+		want->accepted++;
+		want->bytes += r.payload_len;
+		return XDP_REDIRECT;
+	}
+	if (is_pass(v))
+		return XDP_PASS;
+	want->refused += !!r.stream;
+	return XDP_DROP;
+}
+
+/* The packet that comes out of the program is the one that went in. */
+static int run_whole(const uint8_t *packet, size_t len)
+{
+	uint8_t after[PACKET_MAX];
+	struct xdp_md ctx = {.data_end = (uint32_t)len, .ingress_ifindex = LO};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = (uint32_t)len,
+		    .data_out = after, .data_size_out = sizeof(after), .ctx_in = &ctx,
+		    .ctx_size_in = sizeof(ctx));
+
+	if (bpf_prog_test_run_opts(prog_fd, &opts) || opts.data_size_out != len ||
+	    memcmp(after, packet, len))
+		return -1;
+	return (int)opts.retval;
+}
+
+/* So many that counters are compared by the thousand; each mode of the guard has its share. */
+static void mass(void **state)
+{
+	uint64_t seed = (uint64_t)time(NULL) | 1;
+	struct counts want, got;
+
+	(void)state;
+	counts_read(&want);
+	for (int i = 0; i < mass_packets; i++) {
+		uint8_t packet[PACKET_MAX] = {0};
+		uint64_t at = seed;
+		size_t len = i & 1 ? packet_noise(packet, &seed) : packet_mutate(packet, &seed);
+		int action;
+
+		if (len < ETH_HLEN)
+			continue;
+		if (i % MASS_STEP == 0)
+			tbl_store(&world.config->setting[CRIER_SET_guard_mode],
+				  (uint64_t)(i / MASS_STEP % 3));
+		action = mass_expect(&want, packet, len);
+		if (run_whole(packet, len) != action)
+			fail_msg("packet %d of seed %lu: action is not %d", i, (unsigned long)at,
+				 action);
+		if (i % MASS_STEP != MASS_STEP - 1)
+			continue;
+		counts_read(&got);
+		for (int k = 0; k < CRIER_XDP_N; k++)
+			if (want.c[k] != got.c[k])
+				fail_msg("before packet %d of seed %lu: %s", i, (unsigned long)at,
+					 verdict_name(k));
+		assert_memory_equal(&got, &want, sizeof(got));
+	}
+	tbl_store(&world.config->setting[CRIER_SET_guard_mode], GUARD_ENFORCE);
 }
 
 static void dead_man(void **state)
@@ -509,16 +599,20 @@ static int world_down(void **state)
 	return 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(verdicts),	   cmocka_unit_test(truncated),
-		cmocka_unit_test(lists),	   cmocka_unit_test(cap),
-		cmocka_unit_test(mutations),	   cmocka_unit_test(dead_man),
-		cmocka_unit_test(no_socket),	   cmocka_unit_test(capture),
-		cmocka_unit_test(capture_lengths), cmocka_unit_test(capture_full),
+		cmocka_unit_test(verdicts),	cmocka_unit_test(truncated),
+		cmocka_unit_test(lists),	cmocka_unit_test(cap),
+		cmocka_unit_test(mutations),	cmocka_unit_test(mass),
+		cmocka_unit_test(dead_man),	cmocka_unit_test(no_socket),
+		cmocka_unit_test(capture),	cmocka_unit_test(capture_lengths),
+		cmocka_unit_test(capture_full),
 	};
 	int ret = sandbox_enter();
+
+	if (argc > 1)
+		mass_packets = atoi(argv[1]);
 
 	return ret ? ret : cmocka_run_group_tests(tests, world_up, world_down);
 }

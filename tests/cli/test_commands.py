@@ -291,7 +291,7 @@ class Views(harness.Case):
         for args in (["top", "--once"], ["top"]):  # no terminal here
             lines = self.out(*args, "--interval", "0.1").splitlines()
             self.assertIn("copies 490/s", lines[1])
-            self.assertIn("drops/s: drop_source 7 drop_tx_full 10", lines[2])
+            self.assertIn("drops/s: drop_source 7 guard_media 3 drop_tx_full 10", lines[2])
             at = [n for n, line in enumerate(lines) if "large" in line or "small" in line]
             self.assertTrue(lines[at[0]].startswith("z-large"), "by copies")
             self.assertIn("tx_full 20", lines[at[0]])

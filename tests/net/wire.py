@@ -6,6 +6,8 @@ wire.py send  FROM TO      RTP from a UDP socket; prints the packets' hash
 wire.py recv  AT           what arrives at a UDP socket; prints count, hash, source, TTL and DSCP
 wire.py raw   IFACE MAC FROM TO [--vlan ID[,ID]]   RTP as whole frames
 wire.py bad   IFACE MAC FROM TO                    every sort of malformed frame
+wire.py flood IFACE MAC FROM TO --kind KIND [--sources N]   COUNT frames as fast as they go,
+              from FROM and the next N - 1 addresses by turns
 
 FROM, TO, AT are ADDR:PORT or [ADDR]:PORT.  The hash is of all payloads in order, SHA-256.
 """
@@ -121,7 +123,7 @@ def ip_udp(args, payload, length=None, **ip):
     head = struct.pack("!BBHHHBBH", ip.get("first", 0x45 + len(options) // 4), 0,
                        ip.get("total", 20 + len(options) + len(udp)), 1, ip.get("fragment", 0),
                        64, 17, 0) + src + dst + options
-    head = head[:10] + struct.pack("!H", checksum(head)) + head[12:]
+    head = head[:10] + struct.pack("!H", checksum(head) ^ ip.get("spoil", 0)) + head[12:]
     return head + udp
 
 
@@ -192,14 +194,52 @@ def bad(args):
     print(json.dumps({"sent": sent, "not_sendable": refused}))
 
 
+def stun(_):
+    return struct.pack("!HHI", 1, 0, 0x2112A442) + b"crier-flood!"
+
+
+def good_rtp(args):
+    return rtp(args, 1, random.Random(1)) + b"payload" * 10
+
+
+# What a frame of a flood is: its payload, and what is wrong with it.
+FLOODS = {
+    "rtp": lambda args: ethernet(args, ip_udp(args, good_rtp(args))),
+    "runt": lambda args: ethernet(args, ip_udp(args, b"", total=24))[:14 + 20 + 4],
+    "length": lambda args: ethernet(args, ip_udp(args, good_rtp(args), length=0xFFFF)),
+    "checksum": lambda args: ethernet(args, ip_udp(args, good_rtp(args), spoil=1)),
+    "stun": lambda args: ethernet(args, ip_udp(args, stun(args))),
+    "rtcp": lambda args: ethernet(args, ip_udp(args, sender_report(args))),
+    "noise": lambda args: ethernet(args, ip_udp(args, random.Random(1).randbytes(99))),
+    "fragment": lambda args: ethernet(args, ip_udp(args, good_rtp(args), fragment=0x2000)),
+}
+
+
+def flood(args):
+    sock, sent, refused, frames = raw_socket(args.iface), 0, 0, []
+    first, port = ipaddress.ip_address(args.source[0]), args.source[1]
+    for n in range(args.sources):
+        args.source = (str(first + n), port)
+        frames.append(FLOODS[args.kind](args))
+    start = time.monotonic()
+    for n in range(args.count):
+        try:
+            sock.send(frames[n % len(frames)])
+            sent += 1
+        except OSError:
+            refused += 1
+    seconds = time.monotonic() - start
+    print(json.dumps({"sent": sent, "not_sendable": refused, "seconds": round(seconds, 3)}))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
-    for run in (send, recv, raw, bad):
+    for run in (send, recv, raw, bad, flood):
         command = commands.add_parser(run.__name__)
         command.set_defaults(run=run)
-        if run in (raw, bad):
+        if run in (raw, bad, flood):
             command.add_argument("iface")
             command.add_argument("mac")
         if run is recv:
@@ -207,6 +247,9 @@ def main():
         else:
             command.add_argument("source", type=endpoint)
             command.add_argument("to", type=endpoint)
+        if run is flood:
+            command.add_argument("--kind", choices=FLOODS, required=True)
+            command.add_argument("--sources", type=int, default=1)
         command.add_argument("--count", type=int, default=100)
         command.add_argument("--interval", type=float, default=0.005)
         command.add_argument("--first", type=float, default=30, help="longest wait for a packet")

@@ -83,6 +83,7 @@ static void places(void **state)
 					   .dport = 5002,
 					   .tpid = {0x88a8, 0x8100}};
 	const struct packet_case plain = {.name = ""};
+	const struct packet_case icmp6 = {V6, .proto = 58};
 	uint8_t packet[PACKET_MAX];
 	struct crier_addr want;
 	struct steer_result r;
@@ -113,6 +114,11 @@ static void places(void **state)
 	assert_int_equal(r.vlan[1], 9);
 	want = world_addr("2001:db8::1");
 	assert_memory_equal(&r.dst, &want, sizeof(want));
+
+	/* and by which it knows neighbour discovery */
+	assert_int_equal(judge(packet, packet_build(packet, &icmp6), &r), CRIER_XDP_pass_other);
+	assert_int_equal(r.family6, 1);
+	assert_int_equal(r.l3, 14);
 }
 
 /* A good packet cut at every byte: never accepted, refused only once it is clearly ours. */

@@ -3,7 +3,6 @@
 # The BPF programs on Debian's own kernel, in scripts/vm's machine: load, attach, and steer packets.
 echo "kernel $(uname -r)"
 failed=0
-for name in test_bpf_load test_bpf_steer; do
-	"$CRIER_BUILD/tests/bpf/$name" || failed=1
-done
+"$CRIER_BUILD/tests/bpf/test_bpf_load" || failed=1
+"$CRIER_BUILD/tests/bpf/test_bpf_steer" 20000 || failed=1 # a million are for a real CPU
 exit "$failed"
