@@ -95,7 +95,7 @@ static __always_inline void count_stream(__u32 cpu, __u32 stream, __u32 bytes, i
 	}
 	counters->accepted++;
 	counters->bytes += bytes;
-	counters->last_ns = bpf_ktime_get_ns();
+	counters->last_ns = STEER_NOW(0);
 }
 
 /* To the socket of this interface and queue, if there is one. */

@@ -23,9 +23,9 @@ int kernel_check(char err[LOADER_ERR_LEN])
 
 	if (uname(&u) || sscanf(u.release, "%u.%u", &major, &minor) != 2)
 		return 0; /* an odd name; let the kernel itself refuse */
-	if (major > 5 || (major == 5 && minor >= 9))
+	if (major > 5 || (major == 5 && minor >= 11))
 		return 0;
-	err_say(err, "Linux %s is too old: crier needs 5.9 or later (links to XDP programs)",
+	err_say(err, "Linux %s is too old: crier needs 5.11 or later (a clock that XDP can afford)",
 		u.release);
 	return -EOPNOTSUPP;
 }

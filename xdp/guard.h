@@ -81,55 +81,70 @@ PACKET_INLINE int guard_take(struct guard_caps *caps, enum guard_class class, __
  * ---- lists -------------------------------------------------------------------------
  */
 
-/*
- * How many of a node's keys are key or less.  By arithmetic: BPF has no conditional moves,
- * and branches would be as many ways for the verifier and as many wrong guesses for the CPU.
- */
+/* How many of a node's keys are key or less. */
 PACKET_INLINE __u32 guard_rank(const struct crier_guard_node *node, __u64 key)
 {
-	__u64 half = key >> 1, even = ~key & 1, more = 0;
+	const __u64 *k = node->key;
 
-	for (int i = 0; i < CRIER_GUARD_KEYS; i++) {
-		__u64 k = node->key[i];
-
-		/* bit 63 of a difference of halves: k > key */
-		more += (half - (k >> 1) - (k & even)) >> 63;
+	if (key < k[3]) {
+		if (key < k[1])
+			return key < k[0] ? 0 : 1;
+		return key < k[2] ? 2 : 3;
 	}
-	return CRIER_GUARD_KEYS - (__u32)more;
+	if (key < k[5])
+		return key < k[4] ? 4 : 5;
+	if (key < k[6])
+		return 6;
+	return key < k[7] ? 7 : 8;
 }
 
+/*
+ * A search under way.  It lies outside of the function that searches: what the verifier
+ * sees read from there is any number, so that each level is verified once and not for all
+ * the ways that lead to it.  The CPU, who guesses these ways, does not wait for a level
+ * before it looks at the next.
+ */
+struct guard_search {
+	__u64 rank;  /* in this node */
+	__u64 where; /* the last key at `key` or before it: node * 8 + place */
+};
+
 /* What a tree says of a key: the value of the last key before it or at it. */
-PACKET_INLINE __u32 guard_find(const struct tables *t, __u32 root, __u64 key)
+PACKET_INLINE __u32 guard_find(const struct tables *t, __u32 root, __u64 key,
+			       struct guard_search *s)
 {
 	const struct crier_guard_node *node = steer_guard_node(t, root);
-	__u32 value = CRIER_GUARD_NONE, nodes, at = 0;
+	__u32 nodes, at = 0;
 
 	if (!node)
 		return CRIER_GUARD_NONE;
 	nodes = node->nodes;
+	s->where = 0; /* node 0 is none, and 0 */
 	for (int level = 0; level < CRIER_GUARD_LEVELS; level++) {
 		__u32 rank = guard_rank(node, key);
 
 		if (rank)
-			value = node->value[(rank - 1) & (CRIER_GUARD_KEYS - 1)];
-		at = at * (CRIER_GUARD_KEYS + 1) + 1 + rank;
+			s->where = (__u64)(root + at) * CRIER_GUARD_KEYS + rank - 1;
+		STEER_STORE(&s->rank, rank);
+		at = at * (CRIER_GUARD_KEYS + 1) + 1 + (__u32)STEER_LOAD(&s->rank);
 		if (at >= nodes)
 			break;
 		node = steer_guard_node(t, root + at);
 		if (!node)
 			break;
 	}
-	return value;
+	node = steer_guard_node(t, (__u32)(s->where / CRIER_GUARD_KEYS));
+	return node ? node->value[s->where % CRIER_GUARD_KEYS] : (__u32)CRIER_GUARD_NONE;
 }
 
 #ifdef __bpf__
 
-__attribute__((noinline)) __u32 guard_find_once(__u32 root, __u64 key)
+__attribute__((noinline)) __u32 guard_find_once(__u32 root, __u64 key, struct guard_search *s)
 {
-	return guard_find(NULL, root, key);
+	return s ? guard_find(NULL, root, key, s) : CRIER_GUARD_NONE;
 }
 
-#define guard_find(t, root, key) guard_find_once(root, key)
+#define guard_find(t, root, key, s) guard_find_once(root, key, s)
 
 #endif
 
@@ -140,15 +155,16 @@ PACKET_INLINE int guard_is_blocked(const struct tables *t, const struct crier_ad
 	const struct crier_guard *guard = steer_guard(t, 0);
 	__u64 roots = guard ? STEER_ACQUIRE(&guard->roots) : 0;
 	__u32 root = (__u32)(family6 ? roots >> 32 : roots), value;
+	struct guard_search s = {0};
 
 	if (!root)
 		return 0;
 	if (!family6)
-		return guard_find(t, root, (__u64)__builtin_bswap32(src->w[3]) << 32) ==
+		return guard_find(t, root, (__u64)__builtin_bswap32(src->w[3]) << 32, &s) ==
 		       CRIER_GUARD_BLOCK;
-	value = guard_find(t, root, __builtin_bswap64(src->q[0]));
+	value = guard_find(t, root, __builtin_bswap64(src->q[0]), &s);
 	if (value >= CRIER_GUARD_TREE)
-		value = guard_find(t, value - CRIER_GUARD_TREE, __builtin_bswap64(src->q[1]));
+		value = guard_find(t, value - CRIER_GUARD_TREE, __builtin_bswap64(src->q[1]), &s);
 	return value == CRIER_GUARD_BLOCK;
 }
 
@@ -190,13 +206,13 @@ PACKET_INLINE int guard_is_crier0(const struct tables *t, __u32 ifindex)
 #endif
 }
 
-/* A source that nobody out there can have. */
-PACKET_INLINE int guard_is_impossible(const struct tables *t, const struct crier_config *config,
-				      const struct crier_addr *src, int family6, __u32 ifindex)
+/* A source that nobody out there can have; local: it is one of our own addresses. */
+PACKET_INLINE int guard_is_impossible(const struct tables *t, const struct crier_addr *src,
+				      int family6, int local, __u32 ifindex)
 {
 	if (family6 ? guard_is_odd6(src) : guard_is_odd4(src->w[3]))
 		return 1;
-	return steer_is_local(t, config, src) && !guard_is_crier0(t, ifindex);
+	return local && !guard_is_crier0(t, ifindex);
 }
 
 /*

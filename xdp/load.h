@@ -39,7 +39,7 @@ struct loader_attached {
 struct loader_features {
 	int bpf_jit;	 /* net.core.bpf_jit_enable; -1: a namespace that cannot see it */
 	bool btf;	 /* the kernel tells its types */
-	bool xdp_link;	 /* links to XDP programs (5.9) */
+	bool xdp_link;	 /* links to XDP programs */
 	char kernel[64]; /* release */
 };
 

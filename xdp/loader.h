@@ -36,7 +36,7 @@ int link_remove(const char *path, uint32_t *ifindex);
 /* The driver's name, or "". */
 int nic_driver(const char *ifname, char driver[32]);
 
-/* -EOPNOTSUPP before 5.9: the first with links to XDP programs. */
+/* -EOPNOTSUPP before 5.11: links to XDP programs, and a clock that they can afford. */
 int kernel_check(char err[LOADER_ERR_LEN]);
 
 #endif

@@ -122,7 +122,7 @@ static int map_create(const struct map_spec *s, const struct crier_config *c,
 	}
 	if (fd == -EINVAL) {
 		err_say(err,
-			"the kernel refuses to make table %s: crier needs Linux 5.9 or later with "
+			"the kernel refuses to make table %s: crier needs Linux 5.11 or later with "
 			"CONFIG_BPF_SYSCALL and CONFIG_XDP_SOCKETS",
 			s->name);
 		return -EOPNOTSUPP;

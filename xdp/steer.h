@@ -45,6 +45,8 @@ struct steer_result {
 	 * guard_mode lets it only count; 0: nothing.
 	 */
 	__u8 guard;
+	__u8 local; /* enum steer_local, if it is to a port of ours */
+	__u8 pad0[3];
 	__be16 src_port;
 	__be16 dst_port;
 	__be32 ssrc; /* RTP and RTCP */
@@ -278,20 +280,20 @@ PACKET_INLINE enum crier_xdp_counter steer_whose(const struct tables *t,
 	*stream = steer_first(t, out->dst_port);
 	if (!*stream && out->dst_port != config->media_port)
 		return CRIER_XDP_pass_other;
-	if (!steer_is_local(t, config, &out->dst))
+	out->local = (__u8)steer_locals(t, config, &out->dst, &out->src);
+	if (!out->local)
 		return CRIER_XDP_pass_other;
 	return out->dst_port == config->media_port ? CRIER_XDP_pass_media : CRIER_XDP_N;
 }
 
 /* Of a packet to one of crier's own ports: what IP says of itself.  CRIER_XDP_N: nothing odd. */
-PACKET_INLINE enum crier_xdp_counter steer_ip_odd(const struct tables *t,
-						  const struct crier_config *config,
-						  const struct steer_in *in, int damaged,
-						  const struct steer_result *out)
+PACKET_INLINE enum crier_xdp_counter steer_ip_odd(const struct tables *t, const struct steer_in *in,
+						  int damaged, const struct steer_result *out)
 {
 	if (damaged)
 		return CRIER_XDP_guard_checksum;
-	if (guard_is_impossible(t, config, &out->src, out->family6, in->ifindex))
+	if (guard_is_impossible(t, &out->src, out->family6, out->local & STEER_LOCAL_FROM,
+				in->ifindex))
 		return CRIER_XDP_guard_impossible;
 	return CRIER_XDP_N;
 }
@@ -383,7 +385,7 @@ PACKET_INLINE enum crier_xdp_counter steer(const struct tables *t, const struct 
 
 	/* It is for one of our own ports. */
 	if (mode != GUARD_OFF) {
-		verdict = steer_refuse(mode, steer_ip_odd(t, config, in, damaged, out), out);
+		verdict = steer_refuse(mode, steer_ip_odd(t, in, damaged, out), out);
 		if (verdict != CRIER_XDP_N)
 			return verdict;
 	}

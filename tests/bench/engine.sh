@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
-# scripts/bench write, fair, null, memif, scale and workers: the engine in a process of its own.
+# scripts/bench write, guard, fair, null, memif, scale and workers: the engine in a process of its own.
 
 # in_process PROGRAM [argument...]: the lines of a bench program, which runs where crier-dp would.
 # Before all others, for it stands for a core that is crier's alone.
@@ -18,6 +18,11 @@ in_process()
 bench_write()
 {
 	in_process bench_write "$DP_CPU" | report_lines
+}
+
+bench_guard()
+{
+	in_process bench_guard "$DP_CPU" | report_lines
 }
 
 bench_fair()

@@ -12,7 +12,8 @@ MEDIA=3478
 topology
 crierd_start
 dp_start
-room talk 5000 --ssrc 0x1234 --pt 111
+room talk 5000
+room strict 5002 --ssrc 0x1234 --pt 111
 listeners 5000 | members talk
 ctl set guard_punt_pps 1000 >/dev/null || fail "set guard_punt_pps"
 EDGE_MAC=$(mac_of edge e0)
@@ -71,17 +72,17 @@ publish p1 5000 --room talk --rate 20 --seconds "${SECONDS_OF_SOUND:-12}"
 wait_until 30 somebody_speaks || fail "nobody speaks"
 declare -A memory=([crierd]=$(rss crierd) [dp]=$(rss dp))
 
-refuses drop_source rtp 10.1.0.3:4000 10.1.0.1:5000 --sources 200
-refuses drop_ssrc rtp 10.1.0.2:4000 10.1.0.1:5000 --ssrc 0x4321
-refuses drop_pt rtp 10.1.0.2:4000 10.1.0.1:5000 --pt 96
-refuses drop_rtp noise 10.1.0.2:4000 10.1.0.1:5000
-refuses drop_runt runt 10.1.0.2:4000 10.1.0.1:5000
-refuses drop_length length 10.1.0.2:4000 10.1.0.1:5000
+refuses drop_source rtp 10.1.0.3:4000 10.1.0.1:5002 --sources 200
+refuses drop_ssrc rtp 10.1.0.2:4000 10.1.0.1:5002 --ssrc 0x4321
+refuses drop_pt rtp 10.1.0.2:4000 10.1.0.1:5002 --pt 96
+refuses drop_rtp noise 10.1.0.2:4000 10.1.0.1:5002
+refuses drop_runt runt 10.1.0.2:4000 10.1.0.1:5002
+refuses drop_length length 10.1.0.2:4000 10.1.0.1:5002
 refuses drop_runt runt 10.1.0.3:4000 10.1.0.1:$MEDIA --sources 200
 refuses drop_length length 10.1.0.3:4000 10.1.0.1:$MEDIA --sources 200
-refuses guard_checksum checksum 10.1.0.2:4000 10.1.0.1:5000
-refuses guard_impossible rtp 127.0.0.1:4000 10.1.0.1:5000 --sources 200
-refuses guard_impossible rtp 10.2.0.1:4000 10.1.0.1:5000
+refuses guard_checksum checksum 10.1.0.2:4000 10.1.0.1:5002
+refuses guard_impossible rtp 127.0.0.1:4000 10.1.0.1:5002 --sources 200
+refuses guard_impossible rtp 10.2.0.1:4000 10.1.0.1:5002
 refuses guard_impossible stun '[ff02::1]:4000' "[fd01::1]:$MEDIA" --sources 200
 refuses guard_media rtp 10.1.0.3:4000 10.1.0.1:$MEDIA --sources 200
 refuses guard_media noise '[fd01::3]:4000' "[fd01::1]:$MEDIA" --sources 200

@@ -15,30 +15,6 @@
 
 static struct tables world;
 
-/* Counting keys by arithmetic is counting keys. */
-static void ranks(void **state)
-{
-	static const uint64_t odd[] = {0, 1, 2, 1ULL << 62, 1ULL << 63, ~0ULL, ~1ULL, ~0ULL >> 1};
-	uint64_t seed = 11;
-
-	(void)state;
-	for (int i = 0; i < 100000; i++) {
-		uint64_t r = packet_random(&seed);
-		uint64_t key = r & 1 ? odd[r >> 8 & 7] : r & 2 ? packet_random(&seed) : r >> 60;
-		struct crier_guard_node node;
-		uint32_t want = 0;
-
-		for (int k = 0; k < CRIER_GUARD_KEYS; k++) {
-			r = packet_random(&seed);
-			node.key[k] = r & 1   ? odd[r >> 8 & 7]
-				      : r & 2 ? key + (r >> 8) % 3 - 1
-					      : packet_random(&seed);
-			want += node.key[k] <= key;
-		}
-		assert_int_equal(guard_rank(&node, key), want);
-	}
-}
-
 /* At and beside each of many prefixes, the lookup is the naive one's. */
 static void lists(void **state)
 {
@@ -137,7 +113,6 @@ static int world_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ranks),
 		cmocka_unit_test(lists),
 		cmocka_unit_test(damaged),
 		cmocka_unit_test(caps),
