@@ -19,7 +19,7 @@ static void must(bool holds)
 		abort();
 }
 
-static void check(const uint8_t *data, size_t len)
+static void check(const uint8_t *data, size_t len, enum guard_mode mode)
 {
 	const uint8_t *end = data + len;
 	struct steer_result r;
@@ -37,7 +37,11 @@ static void check(const uint8_t *data, size_t len)
 		must(steer_first(&world, r.dst_port) || r.dst_port == world.config->media_port);
 		must(steer_is_local(&world, world.config, &r.dst));
 	}
-	must(!r.guard || (r.guard == CRIER_XDP_guard_punt && v == CRIER_XDP_pass_media));
+	if (r.guard == CRIER_XDP_guard_punt)
+		must(v == CRIER_XDP_pass_media && mode != GUARD_OFF);
+	else
+		must(!r.guard || (mode == GUARD_COUNT && crier_refuses(r.guard)));
+	must(v < CRIER_XDP_guard_challenge || mode == GUARD_ENFORCE);
 	if (v != CRIER_XDP_accepted)
 		return;
 	must(r.l3 < r.l4 && r.l4 + PACKET_UDP_LEN == r.payload);
@@ -53,6 +57,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		must(!tables_alloc(&world, &world_size));
 		world_init(&world);
 	}
-	check(data, len);
+	/* the packet itself says in which mode it is judged */
+	world.config->setting[CRIER_SET_guard_mode] = len ? data[len - 1] % 3u : 0;
+	check(data, len, (enum guard_mode)world.config->setting[CRIER_SET_guard_mode]);
 	return 0;
 }
