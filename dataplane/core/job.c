@@ -5,7 +5,9 @@
 #include <stdlib.h>
 
 struct jobs {
-	struct job *turn; /* last in line: turn->next is first; NULL: nobody */
+	struct job *turn;   /* last in line: turn->next is first; NULL: nobody */
+	struct job **paced; /* a heap: [0] is due first */
+	uint32_t n_paced;
 	uint32_t count;
 	struct job *free_jobs;
 	struct packet *free_packets;
@@ -32,10 +34,11 @@ struct jobs *jobs_new(uint32_t max_rooms, uint32_t packets)
 	if (!jobs)
 		return NULL;
 	jobs->by_room = calloc(max_rooms, sizeof(*jobs->by_room));
+	jobs->paced = calloc(packets, sizeof(*jobs->paced));
 	/* as many jobs as packets: a room without a packet has no job */
 	jobs->job_memory = calloc(packets, sizeof(*jobs->job_memory));
 	jobs->packet_memory = calloc(packets, sizeof(*jobs->packet_memory));
-	if (!jobs->by_room || !jobs->job_memory || !jobs->packet_memory) {
+	if (!jobs->by_room || !jobs->paced || !jobs->job_memory || !jobs->packet_memory) {
 		jobs_free(jobs);
 		return NULL;
 	}
@@ -50,6 +53,7 @@ void jobs_free(struct jobs *jobs)
 		return;
 	free(jobs->packet_memory);
 	free(jobs->job_memory);
+	free(jobs->paced);
 	free(jobs->by_room);
 	free(jobs);
 }
@@ -77,6 +81,69 @@ static struct job *line_take_first(struct jobs *jobs)
 	else
 		jobs->turn->next = first->next;
 	return first;
+}
+
+/*
+ * ---- beside the line: a binary heap ----------------------------------------------
+ */
+static void heap_put(struct jobs *jobs, uint32_t i, struct job *job)
+{
+	jobs->paced[i] = job;
+	job->place = i + 1;
+}
+
+/* To place i, or above it as far as it is due before those there. */
+static void heap_rise(struct jobs *jobs, uint32_t i, struct job *job)
+{
+	for (; i && jobs->paced[(i - 1) / 2]->due_ns > job->due_ns; i = (i - 1) / 2)
+		heap_put(jobs, i, jobs->paced[(i - 1) / 2]);
+	heap_put(jobs, i, job);
+}
+
+/* To place i, or below it as far as those there are due before. */
+static void heap_sink(struct jobs *jobs, uint32_t i, struct job *job)
+{
+	for (;;) {
+		uint32_t child = 2 * i + 1;
+
+		if (child + 1 < jobs->n_paced &&
+		    jobs->paced[child + 1]->due_ns < jobs->paced[child]->due_ns)
+			child++;
+		if (child >= jobs->n_paced || jobs->paced[child]->due_ns >= job->due_ns)
+			break;
+		heap_put(jobs, i, jobs->paced[child]);
+		i = child;
+	}
+	heap_put(jobs, i, job);
+}
+
+static void heap_add(struct jobs *jobs, struct job *job)
+{
+	heap_rise(jobs, jobs->n_paced++, job);
+}
+
+static void heap_remove(struct jobs *jobs, struct job *job)
+{
+	struct job *last = jobs->paced[--jobs->n_paced];
+	uint32_t i = job->place - 1;
+
+	job->place = 0;
+	if (last == job)
+		return;
+	if (i && jobs->paced[(i - 1) / 2]->due_ns > last->due_ns)
+		heap_rise(jobs, i, last);
+	else
+		heap_sink(jobs, i, last);
+}
+
+/* If it is paced: back into the line. */
+static void job_hurry(struct jobs *jobs, struct job *job)
+{
+	if (!job->place)
+		return;
+	heap_remove(jobs, job);
+	job->due_ns = 0;
+	line_append(jobs, job);
 }
 
 static struct job *job_open(struct jobs *jobs, uint32_t room, uint32_t generation)
@@ -149,6 +216,7 @@ struct packet *jobs_push(struct jobs *jobs, uint32_t room, uint32_t generation)
 		return NULL;
 	if (!job)
 		job = job_open(jobs, room, generation);
+	job_hurry(jobs, job);
 	return packet_append(jobs, job);
 }
 
@@ -164,6 +232,7 @@ uint32_t jobs_drop(struct jobs *jobs, struct job *job)
 {
 	uint32_t n = job->packets;
 
+	job_hurry(jobs, job);
 	while (job->packets)
 		packet_free_head(jobs, job);
 	job->begun = false;
@@ -177,25 +246,26 @@ uint32_t jobs_drop(struct jobs *jobs, struct job *job)
  */
 struct job *jobs_next(struct jobs *jobs, uint32_t quantum, uint64_t now_ns)
 {
-	for (uint32_t i = jobs->count; i; i--) {
-		struct job *job = line_take_first(jobs);
+	struct job *job;
 
-		if (job->due_ns <= now_ns) {
-			job->deficit += quantum;
-			return job;
-		}
-		line_append(jobs, job);
-	}
-	return NULL;
+	while (jobs->n_paced && jobs->paced[0]->due_ns <= now_ns)
+		job_hurry(jobs, jobs->paced[0]);
+	if (!jobs->turn)
+		return NULL;
+	job = line_take_first(jobs);
+	job->deficit += quantum;
+	return job;
 }
 
 void jobs_turn_over(struct jobs *jobs, struct job *job)
 {
 	assert(jobs->by_room[job->room] == job);
-	if (job->packets)
-		line_append(jobs, job);
-	else
+	if (!job->packets)
 		job_close(jobs, job);
+	else if (job->due_ns)
+		heap_add(jobs, job);
+	else
+		line_append(jobs, job);
 }
 
 uint32_t jobs_spare(const struct jobs *jobs)
@@ -210,10 +280,7 @@ uint32_t jobs_count(const struct jobs *jobs)
 
 uint64_t jobs_due_ns(const struct jobs *jobs)
 {
-	uint64_t due = UINT64_MAX;
-	const struct job *job = jobs->turn;
-
-	for (uint32_t i = 0; i < jobs->count; i++, job = job->next)
-		due = job->due_ns < due ? job->due_ns : due;
-	return due;
+	if (jobs->turn)
+		return 0;
+	return jobs->n_paced ? jobs->paced[0]->due_ns : UINT64_MAX;
 }

@@ -5,6 +5,7 @@
  * Rooms take turns of a quantum each (deficit round robin, Shreedhar and Varghese,
  * 1995), so that a huge room delays a small one by a quantum and no more.  A room's
  * packets are swept in the order they came.  How many may wait is intake's to say.
+ * A room that is paced stands beside the line until it is due.
  *
  * All memory is taken at the start.  Used by one thread.
  */
@@ -39,7 +40,8 @@ struct job {
 	uint32_t shard;	   /* of head's sweep */
 	struct walk walk;  /* of head's sweep, in shard */
 	int64_t deficit;   /* members it may still meet in this turn */
-	uint64_t due_ns;   /* no turn before this: paced */
+	uint64_t due_ns;   /* no turn before this: paced; 0: not paced */
+	uint32_t place;	   /* among the paced, from 1; 0: it is none of them */
 	uint64_t begun_ns; /* when head's sweep began */
 	uint64_t members;  /* head's audience then, in this worker's shards */
 	uint64_t met;	   /* members that head's sweep has met */
@@ -62,7 +64,8 @@ void jobs_succeed(struct jobs *jobs, uint32_t room, uint32_t generation, uint32_
 
 /*
  * A packet at the end of the room's queue, the caller's to fill before anything else is
- * called; NULL: no buffer is free.  After jobs_succeed().
+ * called; NULL: no buffer is free.  After jobs_succeed().  A room that has another one is
+ * paced no longer.
  */
 struct packet *jobs_push(struct jobs *jobs, uint32_t room, uint32_t generation);
 
@@ -78,7 +81,10 @@ bool jobs_packet_done(struct jobs *jobs, struct job *job);
 /* The room is gone, and all its packets with it; returns how many. */
 uint32_t jobs_drop(struct jobs *jobs, struct job *job);
 
-/* The job goes to the end of the line, or away if it has no packets left. */
+/*
+ * The job goes to the end of the line, beside it until job->due_ns, or away if it has no
+ * packets left.
+ */
 void jobs_turn_over(struct jobs *jobs, struct job *job);
 
 /* Packets that may still be held, of all rooms together. */

@@ -202,13 +202,92 @@ static void test_paced(void **state)
 	jobs_free(j);
 }
 
+#define CROWD 1000
+
+/* Puts a room beside the line until then. */
+static void pause_until(struct jobs *j, uint32_t room, uint64_t due_ns)
+{
+	struct job *job;
+
+	push(j, room, 1, 0);
+	job = jobs_next(j, 10, 0);
+	assert_int_equal(job->room, room);
+	job->due_ns = due_ns;
+	jobs_turn_over(j, job);
+}
+
+/* Nor does a room stay beside the line that is gone, and none followed it. */
+static void test_paced_gone(void **state)
+{
+	struct jobs *j = jobs_new(ROOMS, 8);
+	uint32_t gone, waited;
+	struct job *job;
+
+	(void)state;
+	pause_until(j, 2, 1000);
+	pause_until(j, 3, 5000);
+	jobs_succeed(j, 3, 2, &gone, &waited);
+	assert_int_equal(gone + waited, 1);
+	assert_int_equal(jobs_due_ns(j), 0);
+	job = jobs_next(j, 10, 0);
+	assert_int_equal(job->room, 3);
+	assert_int_equal(job->packets, 0);
+	jobs_turn_over(j, job);
+	assert_int_equal(jobs_due_ns(j), 1000);
+	assert_int_equal(jobs_count(j), 1);
+	jobs_free(j);
+}
+
+/* However many are paced: each has its turn when it is due, and those due sooner sooner. */
+static void test_paced_crowd(void **state)
+{
+	struct jobs *j = jobs_new(CROWD, CROWD + 200);
+	uint64_t due[CROWD], last = 0;
+	uint32_t turns = 0, hurried = 0, gone, waited;
+	struct job *job;
+
+	(void)state;
+	srandom(1);
+	for (uint32_t room = 0; room < CROWD; room++) {
+		due[room] = 1 + (uint64_t)random() % 5000;
+		pause_until(j, room, due[room]);
+	}
+	assert_null(jobs_next(j, 10, 0));
+	/* some fall behind, some make place for another room: both have their turn at once */
+	for (uint32_t room = 0; room < CROWD; room += 7, hurried++) {
+		if (room % 2)
+			jobs_succeed(j, room, 2, &gone, &waited);
+		push(j, room, room % 2 ? 2 : 1, 0);
+		due[room] = 0;
+	}
+	assert_int_equal(jobs_due_ns(j), 0);
+	for (uint64_t now = 0; now <= 5001; now += 3) {
+		while ((job = jobs_next(j, 10, now))) {
+			assert_true(due[job->room] <= now && due[job->room] + 3 > last);
+			last = due[job->room] > last ? due[job->room] : last;
+			due[job->room] = UINT64_MAX;
+			while (jobs_packet_done(j, job))
+				;
+			jobs_turn_over(j, job);
+			turns++;
+		}
+		assert_true(jobs_due_ns(j) > now);
+	}
+	assert_true(hurried > 100);
+	assert_int_equal(turns, CROWD);
+	assert_int_equal(jobs_count(j), 0);
+	assert_int_equal(jobs_spare(j), CROWD + 200);
+	jobs_free(j);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order),	  cmocka_unit_test(test_small_beside_huge),
-		cmocka_unit_test(test_fair),	  cmocka_unit_test(test_full),
-		cmocka_unit_test(test_successor), cmocka_unit_test(test_drop),
-		cmocka_unit_test(test_paced),
+		cmocka_unit_test(test_order),	   cmocka_unit_test(test_small_beside_huge),
+		cmocka_unit_test(test_fair),	   cmocka_unit_test(test_full),
+		cmocka_unit_test(test_successor),  cmocka_unit_test(test_drop),
+		cmocka_unit_test(test_paced),	   cmocka_unit_test(test_paced_crowd),
+		cmocka_unit_test(test_paced_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
