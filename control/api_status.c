@@ -73,11 +73,12 @@ static json_t *port_json(const struct crierd *d, uint32_t n)
 		 (unsigned)(hw >> 24 & 0xff), (unsigned)(hw >> 32 & 0xff),
 		 (unsigned)(hw >> 40 & 0xff));
 	memcpy(name, port->name, CRIER_IFNAME_LEN);
-	return json_pack("{s:s, s:I, s:I, s:s, s:s, s:b, s:I, s:I, s:b, s:b, s:o, s:o}", "name",
-			 name, "port", (json_int_t)n, "ifindex", (json_int_t)port->ifindex, "mode",
-			 mode_name(port->mode), "mac", mac, "link", (int)(hw >> 48 & 1), "mtu",
-			 (json_int_t)port->mtu, "rx_queues", (json_int_t)port->rx_queues,
-			 "vlan_hidden", !!(port->flags & CRIER_PORT_VLAN_HIDDEN), "local",
+	return json_pack("{s:s, s:I, s:I, s:s, s:s, s:b, s:I, s:I, s:I, s:b, s:b, s:o, s:o}",
+			 "name", name, "port", (json_int_t)n, "ifindex", (json_int_t)port->ifindex,
+			 "mode", mode_name(port->mode), "mac", mac, "link", (int)(hw >> 48 & 1),
+			 "mtu", (json_int_t)port->mtu, "speed_mbps", (json_int_t)port->speed_mbps,
+			 "rx_queues", (json_int_t)port->rx_queues, "vlan_hidden",
+			 !!(port->flags & CRIER_PORT_VLAN_HIDDEN), "local",
 			 !!(port->flags & CRIER_PORT_LOCAL), "sockets",
 			 sockets_json(d, n, port->rx_queues), "notes", notes_json(d, n));
 }

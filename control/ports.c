@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <event2/event.h>
+#include <linux/ethtool.h>
 #include <linux/if.h>
 
 #include "ethtool.h"
@@ -104,6 +105,14 @@ int ports_parse(const char *spec, char name[CRIER_IFNAME_LEN], enum port_want *w
 
 /* ---- one port ------------------------------------------------------------------ */
 
+/* A TAP that crier-dp has not told the card's speed says 10, or 10000 on newer kernels. */
+static uint32_t port_speed(enum port_want want, const char *ifname)
+{
+	uint32_t mbps = ethtool_speed_mbps(ifname);
+
+	return want == PORT_DPDK && mbps == SPEED_10 ? 0 : mbps;
+}
+
 static void port_fill(struct ports *p, uint32_t n, const struct link *l)
 {
 	struct crier_port *port = &p->t->ports[n];
@@ -113,8 +122,7 @@ static void port_fill(struct ports *p, uint32_t n, const struct link *l)
 	strncpy(port->name, p->own[n].name, sizeof(port->name) - 1);
 	tbl_store(&port->mtu, l->mtu);
 	tbl_store(&port->rx_queues, queues ? queues : l->rx_queues);
-	/* a TAP's own speed says nothing of the card's */
-	tbl_store(&port->speed_mbps, p->own[n].want == PORT_DPDK ? 0 : ethtool_speed_mbps(l->name));
+	tbl_store(&port->speed_mbps, port_speed(p->own[n].want, l->name));
 	port->numa = ethtool_numa(l->name);
 	tbl_store_release(&port->mac, mac);
 	tbl_store_release(&port->ifindex, l->ifindex);

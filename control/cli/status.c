@@ -81,17 +81,21 @@ static const char *link_word(const json_t *iface)
 
 static void print_interfaces(const json_t *interfaces)
 {
-	struct text *t = text_new("INTERFACE|>PORT|MODE|LINK|>MTU|>RX QUEUES|SOCKETS ON|MAC");
+	struct text *t =
+		text_new("INTERFACE|>PORT|MODE|LINK|>MBIT/S|>MTU|>RX QUEUES|SOCKETS ON|MAC");
 	json_t *iface, *note;
 	size_t i, j;
 	char *name, *words;
 
 	json_array_foreach (interfaces, i, iface) {
+		int64_t mbps = field_int(iface, "speed_mbps");
+
 		text_put(t, "%s%s", field_str(iface, "name"),
 			 field_int(iface, "local") ? " (local)" : "");
 		text_put(t, "%" PRId64, field_int(iface, "port"));
 		text_put(t, "%s", field_str(iface, "mode"));
 		text_put(t, "%s", link_word(iface));
+		text_put(t, mbps ? "%" PRId64 : "?", mbps);
 		text_put(t, "%" PRId64, field_int(iface, "mtu"));
 		text_put(t, "%" PRId64, field_int(iface, "rx_queues"));
 		put_numbers(t, json_object_get(iface, "sockets"));

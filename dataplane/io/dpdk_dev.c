@@ -26,6 +26,11 @@
 /*
  * ---- link ------------------------------------------------------------------------
  */
+static uint32_t link_mbps(const struct rte_eth_link *link)
+{
+	return link->link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link->link_speed;
+}
+
 static void link_note(struct dpdk_dev *d)
 {
 	struct rte_eth_link link = {0};
@@ -36,8 +41,11 @@ static void link_note(struct dpdk_dev *d)
 	if (up == d->up)
 		return;
 	__atomic_store_n(&d->up, up, __ATOMIC_RELAXED);
-	if (d->tap_fd >= 0)
+	/* the speed first: the carrier is what crierd hears of */
+	if (d->tap_fd >= 0) {
+		tap_set_speed(d->dev.name, link_mbps(&link));
 		tap_set_carrier(d->tap_fd, up);
+	}
 	d->was_up |= up;
 	if (up)
 		log_info("%s: link is up", d->dev.name);

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ethtool.h>
 #include <linux/if_tun.h>
+#include <linux/sockios.h>
 #include <net/if_arp.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,20 +65,39 @@ int tap_open(const char *ifname, char err[PORT_ERR_LEN])
 	return rc;
 }
 
-int tap_set_mac(const char *ifname, const uint8_t mac[6])
+static int interface_ioctl(const char *ifname, unsigned long request, struct ifreq *ifr)
 {
-	struct ifreq ifr = {.ifr_hwaddr.sa_family = ARPHRD_ETHER};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	int rc = 0;
 
 	if (fd < 0)
 		return -errno;
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", ifname);
-	memcpy(ifr.ifr_hwaddr.sa_data, mac, 6);
-	if (ioctl(fd, SIOCSIFHWADDR, &ifr))
+	snprintf(ifr->ifr_name, sizeof(ifr->ifr_name), "%s", ifname);
+	if (ioctl(fd, request, ifr))
 		rc = -errno;
 	close(fd);
 	return rc;
+}
+
+int tap_set_mac(const char *ifname, const uint8_t mac[6])
+{
+	struct ifreq ifr = {.ifr_hwaddr.sa_family = ARPHRD_ETHER};
+
+	memcpy(ifr.ifr_hwaddr.sa_data, mac, 6);
+	return interface_ioctl(ifname, SIOCSIFHWADDR, &ifr);
+}
+
+void tap_set_speed(const char *ifname, uint32_t mbps)
+{
+	struct ethtool_cmd cmd = {.cmd = ETHTOOL_GSET};
+	struct ifreq ifr = {.ifr_data = (void *)&cmd};
+
+	/* a kernel before 5.6 refuses: then the speed is not known */
+	if (interface_ioctl(ifname, SIOCETHTOOL, &ifr))
+		return;
+	cmd.cmd = ETHTOOL_SSET;
+	ethtool_cmd_speed_set(&cmd, mbps ? mbps : (uint32_t)SPEED_UNKNOWN);
+	interface_ioctl(ifname, SIOCETHTOOL, &ifr);
 }
 
 void tap_set_carrier(int fd, bool up)

@@ -18,6 +18,9 @@ int tap_open(const char *ifname, char err[PORT_ERR_LEN]);
 /* 0 or -errno. */
 int tap_set_mac(const char *ifname, const uint8_t mac[6]);
 
+/* What Linux is told of the link's speed; 0: it is not known. */
+void tap_set_speed(const char *ifname, uint32_t mbps);
+
 /* What Linux takes for the cable. */
 void tap_set_carrier(int fd, bool up);
 

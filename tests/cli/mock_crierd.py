@@ -293,6 +293,7 @@ def _(h):
                     "mac": "02:00:00:00:00:01",
                     "link": "up",
                     "mtu": 1500,
+                    "speed_mbps": 25000,
                     "rx_queues": 2,
                     "vlan_hidden": True,
                     "local": False,

@@ -256,6 +256,7 @@ class Views(harness.Case):
             "edge1",
             "up 1 d 01:01:01",
             "WARNING: worker 0 is?[31m slow",
+            "25000",
             "note: eth7: no native XDP",
             "IPv4 listeners",
             "1 without a neighbour",

@@ -40,10 +40,15 @@ want "the mode of wan" dpdk "$(api GET /v1/status | jq -r '.interfaces[] | selec
 add_addrs edge wan 10.1.0.1/24 fd01::1/64
 add_addrs edge lan 10.2.0.1/24 fd02::1/64
 link_is wan == || fail "a TAP that nobody serves has a cable"
+for dev in wan lan; do
+	in_edge ethtool -s $dev speed 1000 duplex full autoneg off || fail "ethtool -s $dev"
+done
 dp_start
 wait_until 30 link_is wan != || fail "wan has no link"
 wait_until 30 link_is lan != || fail "lan has no link"
 want "the MAC of lan" "$(mac_of edge e1)" "$(mac_of edge lan)"
+wait_until 30 answers /v1/status '[.interfaces[] | select(.mode == "dpdk") | .speed_mbps | tostring] | join(" ")' '10000 10000' ||
+	fail "the devices' speed: $(api GET /v1/status | jq -c '[.interfaces[].speed_mbps]')"
 in_edge ip route replace 10.128.0.0/9 via 10.2.0.2
 in_edge ip -6 route replace fd80::/64 via fd02::2
 
