@@ -652,7 +652,7 @@ static inline __u32 guard_nodes_entries(__u32 prefixes)
 	X(ttl, 64, 1, 255, "TTL or hop limit of copies") \
 	X(df, 1, 0, 1, "1: copies forbid fragmentation") \
 	X(quantum_copies, 512, 32, 65536, "copies a room may send before another room's turn") \
-	X(burst_copies, 64, 1, 1024, "copies handed to a port at once") \
+	X(burst_copies, 0, 0, 1024, "copies handed to a port at once; 0: by its link's speed") \
 	X(queue_pkts, 3, 1, 64, "packets of a room that may wait; more are dropped whole") \
 	X(tx_wait_us, 20000, 0, 1000000, "how long a sweep waits for a full TX ring") \
 	X(idle_sleep, 1, 0, 1, "1: an idle worker sleeps; 0: it polls") \
@@ -663,7 +663,7 @@ static inline __u32 guard_nodes_entries(__u32 prefixes)
 	X(unit_slots, 128, 32, 256, "kernel engine: members a trigger serves") \
 	X(punt_pps, 20000, 0, 10000000, \
 	  "most packets a second that a dpdk port gives to Linux; 0: none") \
-	X(pace_pct, 0, 0, 100, "part of the frame interval a sweep is spread over; 0: none") \
+	X(pace_pct, 50, 0, 100, "part of the frame interval a sweep is spread over; 0: none") \
 	X(guard_mode, 2, 0, 2, "the guard: 0: off, 1: it only counts, 2: it drops") \
 	X(guard_punt_pps, 20000, 0, 10000000, \
 	  "most packets a second and CPU that the media port gives to crierd; 0: none")

@@ -42,6 +42,7 @@ struct job {
 	int64_t deficit;   /* members it may still meet in this turn */
 	uint64_t due_ns;   /* no turn before this: paced; 0: not paced */
 	uint32_t place;	   /* among the paced, from 1; 0: it is none of them */
+	uint32_t out;	   /* where the last burst went, see sweep.c */
 	uint64_t begun_ns; /* when head's sweep began */
 	uint64_t members;  /* head's audience then, in this worker's shards */
 	uint64_t met;	   /* members that head's sweep has met */

@@ -8,6 +8,23 @@
 /* Places that may be looked at for the price of a copy. */
 #define SWEEP_LOOKS 64
 
+/*
+ * Copies back to back, where nobody set how many: a link of 10 Gbit/s sends 64 in some
+ * 10 us, others as many as they send in that time.  Fewer than 32 would cost a slow link's
+ * core more than they spare a switch; a quantum is 512.
+ */
+#define BURST_USUAL 64
+#define BURST_USUAL_MBPS 10000
+#define BURST_LEAST 32
+#define BURST_MOST 512
+
+/* No pause of a paced sweep is longer: ten times what its burst takes on the wire. */
+#define PACE_PAUSE_NS 100000ULL
+
+#define BUSY_SPAN_NS 100000000ULL
+
+_Static_assert(BURST_MOST <= WALK_BURST_MAX, "a burst of members holds one of copies");
+
 static void sweep_lend(void *lender, uint32_t out, uint32_t n, struct out *o)
 {
 	struct sweeper *s = lender;
@@ -49,6 +66,7 @@ void sweeper_add_out(struct sweeper *s, uint32_t number, uint32_t out, uint32_t 
 {
 	s->copier.links.out_of[number] = (uint8_t)out;
 	s->out_ifindex[out] = ifindex;
+	s->out_number[out] = number;
 	if (s->copier.n_outs <= out)
 		s->copier.n_outs = out + 1;
 	links_forget(&s->copier.links);
@@ -124,6 +142,7 @@ static void sweep_begin(struct sweeper *s, struct job *job, uint64_t now_ns)
 	job->begun = true;
 	job->begun_ns = now_ns;
 	job->shard = s->first;
+	job->out = COPY_OUTS;
 	job->met = 0;
 	job->members = members_own(s, job->room);
 	walk_start(&job->walk, s->t, job->room, job->generation, job->shard);
@@ -196,6 +215,7 @@ static void burst_commit(struct sweeper *s, struct job *job, bool capturing,
 
 		if (!o->n)
 			continue;
+		job->out = i;
 		if (__builtin_expect(capturing, 0))
 			capture_frames(&s->capture, o, job->room, s->out_ifindex[i],
 				       s->io.now_ns());
@@ -235,35 +255,88 @@ static bool sweep_burst(struct sweeper *s, struct job *job, struct crier_room_co
 	return true;
 }
 
-/* The head packet's sweep, as far as the deficit goes; true: it ended. */
+/*
+ * ---- how many at once, and when ------------------------------------------------------
+ */
+static uint32_t burst_of_out(const struct sweeper *s, uint32_t out)
+{
+	uint64_t mbps = tbl_load(&s->t->ports[s->out_number[out]].speed_mbps);
+	uint64_t n = mbps * BURST_USUAL / BURST_USUAL_MBPS;
+
+	if (!mbps)
+		return BURST_USUAL;
+	return n < BURST_LEAST ? BURST_LEAST : n > BURST_MOST ? BURST_MOST : (uint32_t)n;
+}
+
+/* As the link likes that the room's last burst left by; before there is one, the slowest. */
+static uint32_t burst_copies(const struct sweeper *s, const struct job *job)
+{
+	uint32_t set = (uint32_t)setting(s->t, CRIER_SET_burst_copies), least = BURST_MOST;
+
+	if (set)
+		return set;
+	if (job->out < s->copier.n_outs)
+		return burst_of_out(s, job->out);
+	for (uint32_t i = 0; i < s->copier.n_outs; i++) {
+		uint32_t n = burst_of_out(s, i);
+
+		least = n < least ? n : least;
+	}
+	return least;
+}
+
+static void busy_note(struct sweeper *s, uint64_t from_ns, uint64_t to_ns)
+{
+	struct busy *b = &s->busy;
+
+	b->ns += to_ns - from_ns;
+	if (to_ns - b->since_ns < BUSY_SPAN_NS)
+		return;
+	b->pct = b->ns * 100 / (to_ns - b->since_ns);
+	*b = (struct busy){.since_ns = to_ns, .pct = b->pct};
+}
+
+/*
+ * Part of the frame interval is used up as part of the members is served, not sooner: unless
+ * the room has fallen behind, or the worker needs so much of its time that pausing would make
+ * somebody late.  True: the sweep pauses, until job->due_ns.
+ */
+static bool pace(const struct sweeper *s, struct job *job, uint32_t burst, uint64_t now_ns)
+{
+	uint64_t pct = setting(s->t, CRIER_SET_pace_pct), spread, pauses;
+
+	if (s->busy.pct >= pct || job->packets > 1 || job->met >= job->members)
+		return false;
+	spread = job->head->interval_ns * pct / 100 * job->met / job->members;
+	pauses = PACE_PAUSE_NS * job->met / burst;
+	job->due_ns = job->begun_ns + (spread < pauses ? spread : pauses);
+	if (job->due_ns > now_ns) {
+		job->deficit = 0;
+		return true;
+	}
+	job->due_ns = 0;
+	return false;
+}
+
+/* The head packet's sweep, as far as the deficit goes and it needn't pause; true: it ended. */
 static bool sweep_run(struct sweeper *s, struct job *job, uint64_t now_ns)
 {
 	struct crier_room_counters *c = stats_room(&s->stats, job->room, job->generation);
-	uint32_t burst = (uint32_t)setting(s->t, CRIER_SET_burst_copies);
 	bool capturing = capture_wants(s->t, job->room);
 	bool begun = false;
 
 	if (!job->begun)
 		sweep_begin(s, job, now_ns);
 	while (job->deficit > 0) {
+		uint32_t burst = burst_copies(s, job);
 		uint32_t n = job->deficit < burst ? (uint32_t)job->deficit : burst;
 
 		if (!sweep_burst(s, job, c, n, capturing, &begun))
 			return true;
+		if (pace(s, job, burst, now_ns))
+			return false;
 	}
 	return false;
-}
-
-/* Part of the frame interval is used up as part of the members is served, not sooner. */
-static void pace_set(struct sweeper *s, struct job *job)
-{
-	uint64_t pct = setting(s->t, CRIER_SET_pace_pct);
-
-	if (!pct || !job->begun || job->packets > 1 || job->met >= job->members)
-		job->due_ns = 0;
-	else
-		job->due_ns = job->begun_ns +
-			      job->head->interval_ns * pct / 100 * job->met / job->members;
 }
 
 static void rate_set(struct sweeper *s, uint64_t met, uint64_t now_ns)
@@ -292,7 +365,7 @@ static void cost_note(struct sweeper *s, uint64_t met, uint64_t took_ns)
 
 bool sweeper_turn(struct sweeper *s, uint64_t now_ns)
 {
-	uint64_t start, met = s->met;
+	uint64_t start, end, met = s->met;
 	uint32_t quantum = (uint32_t)setting(s->t, CRIER_SET_quantum_copies);
 	struct job *job;
 
@@ -312,9 +385,10 @@ bool sweeper_turn(struct sweeper *s, uint64_t now_ns)
 			sweep_end(s, job);
 	}
 	met = s->met - met;
-	cost_note(s, met, s->io.now_ns() - start);
+	end = s->io.now_ns();
+	cost_note(s, met, end - start);
+	busy_note(s, start, end);
 	rate_set(s, met, now_ns);
-	pace_set(s, job);
 	jobs_turn_over(s->jobs, job);
 	return true;
 }

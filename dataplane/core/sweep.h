@@ -45,6 +45,12 @@ struct progress {
 	uint64_t copy_ns; /* what a copy costs, nearly at best; see cost_note() */
 } __attribute__((aligned(64)));
 
+/* What part of the time its sweeps take, waiting for ports included. */
+struct busy {
+	uint64_t since_ns, ns; /* of the span that is being looked at */
+	uint64_t pct;	       /* in the last one */
+};
+
 struct sweeper {
 	struct progress progress;
 	const struct tables *t;
@@ -55,6 +61,8 @@ struct sweeper {
 	struct capture capture;
 	struct copier copier;
 	uint32_t out_ifindex[COPY_OUTS];
+	uint32_t out_number[COPY_OUTS]; /* crierd's */
+	struct busy busy;
 	uint64_t met;		  /* members, by all sweeps */
 	uint64_t free_ns;	  /* under rate_cap_pps: when copies may go on */
 	bool stuck[COPY_OUTS];	  /* a port that was waited for in vain */

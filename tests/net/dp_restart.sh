@@ -13,7 +13,7 @@ room talk 5000
 listeners 500 >"$T/list"
 members talk <"$T/list"
 # Sweeps that take most of the time between two packets: an end falls into one.
-for setting in 'pace_pct 90' 'quantum_copies 32'; do
+for setting in 'pace_pct 90' 'burst_copies 8'; do
 	# shellcheck disable=SC2086 # two words
 	ctl set $setting >/dev/null || fail "set $setting"
 done

@@ -16,9 +16,9 @@ members green <"$T/green"
 listeners 20000 1 >"$T/red"
 listeners 20000 100000 >"$T/blue"
 
-# Sweeps in two parts, the second 75 ms after the first: time enough for a room to be deleted in
-# between, and for another to take its pages.
-for setting in 'pace_pct 90' 'quantum_copies 10000'; do
+# Sweeps that take most of the time between two packets: rooms are deleted in the middle of one,
+# and others take their pages.
+for setting in 'pace_pct 90' 'burst_copies 10'; do
 	# shellcheck disable=SC2086 # two words
 	ctl set $setting >/dev/null || fail "set $setting"
 done
@@ -52,6 +52,7 @@ no_harm
 want "copies of another room" 0 "$(judged other_room)"
 want "lost in the room beside" 0 "$(jq '.rooms[] | select(.room == "green") | .lost' "$T/judge.json")"
 want_least "copies in rooms that came and went" 1 "$(judged churner_copies)"
+want_least "sweeps cut short" 1 "$(stat_of .worker.jobs_gone)"
 want "rooms in the end" green "$(api GET /v1/rooms | jq -r '.rooms[].name')"
 stop dp
 stop crierd

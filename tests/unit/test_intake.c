@@ -99,6 +99,7 @@ static int setup(void **state)
 	memset(s, 0, sizeof(*s));
 	fixture_make(&s->f, &s->t, 500 * CRIER_PAGE_SLOTS, 4 * CRIER_PAGE_SLOTS);
 	s->t.config->shards = SHARDS;
+	tbl_store(&s->t.config->setting[CRIER_SET_pace_pct], 0);
 	fixture_room(&s->f, 1, 1);
 	for (uint32_t i = 0; i < WORKERS; i++)
 		worker_make(s, i);
