@@ -278,8 +278,6 @@ static int tap_take(struct dpdk_dev *d, struct xdp_iface *iface, char err[PORT_E
 	if (d->tap_fd < 0)
 		return d->tap_fd;
 	d->dev.ifindex = xdp_iface_index(d->dev.name);
-	if (rc)
-		iface->mtu = 1500;
 	tap_set_carrier(d->tap_fd, false);
 	return 0;
 }
@@ -360,10 +358,15 @@ uint16_t port_dpdk_id(const struct port_dev *d)
 	return ((const struct dpdk_dev *)d)->id;
 }
 
-uint32_t port_dpdk_memory_mb(uint32_t workers)
+uint32_t port_dpdk_memory_mb(const struct port_dpdk_conf *conf, uint32_t workers)
 {
-	/* pools for packets of up to 3,800 bytes would be twice as large */
-	uint32_t pool = DPDK_TX_MBUFS * (2048 + 512) / (1 << 20) + 1;
+	struct xdp_iface iface = {.mtu = 1500};
+	char err[PORT_ERR_LEN];
+	uint32_t room, pool;
 
+	if (*conf->ifname)
+		xdp_iface_get(conf->ifname, &iface, err); /* if there is none, opening says so */
+	room = iface.mtu > 2048 ? iface.mtu : 2048;
+	pool = DPDK_TX_MBUFS * (room + 512) / (1 << 20) + 1;
 	return 64 + pool * (workers + 1);
 }

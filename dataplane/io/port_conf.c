@@ -102,7 +102,7 @@ int ports_start(const struct port_conf *conf, uint32_t n, const struct port_env 
 			return rc;
 		if (!conf[i].dpdk)
 			continue;
-		eal.memory_mb += port_dpdk_memory_mb(workers);
+		eal.memory_mb += port_dpdk_memory_mb(&conf[i].of_dpdk, workers);
 		if (conf[i].of_dpdk.pci && eal.n_pci < DPDK_PCI_MAX)
 			eal.pci[eal.n_pci++] = conf[i].of_dpdk.devargs;
 	}

@@ -34,8 +34,9 @@ int port_dpdk_parse(const char *spec, uint32_t number, struct port_dpdk_conf *co
  */
 int port_dpdk_check(const struct port_dpdk_conf *conf, char err[PORT_ERR_LEN]);
 
-/* Memory that a device takes with so many workers, MB: for dpdk_eal_start(). */
-uint32_t port_dpdk_memory_mb(uint32_t workers);
+/* Memory that a device takes with so many workers, MB: for dpdk_eal_start().  As its TAP's MTU is.
+ */
+uint32_t port_dpdk_memory_mb(const struct port_dpdk_conf *conf, uint32_t workers);
 
 /*
  * After dpdk_eal_start().  numa[i] is worker i's NUMA node, -1 for any.  A device without

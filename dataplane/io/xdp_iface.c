@@ -41,12 +41,12 @@ static int iface_ask(int fd, const char *ifname, struct xdp_iface *iface, char e
 		return -ENODEV;
 	}
 	iface->ifindex = ifr.ifr_ifindex;
+	iface->mtu = ioctl(fd, SIOCGIFMTU, &ifr) ? 1500 : (uint32_t)ifr.ifr_mtu;
 	if (ioctl(fd, SIOCGIFFLAGS, &ifr) || !(ifr.ifr_flags & IFF_UP)) {
 		snprintf(err, PORT_ERR_LEN, "interface %s is down: ip link set %s up", ifname,
 			 ifname);
 		return -ENETDOWN;
 	}
-	iface->mtu = ioctl(fd, SIOCGIFMTU, &ifr) ? 1500 : (uint32_t)ifr.ifr_mtu;
 	iface_queues(fd, &ifr, iface);
 	return 0;
 }

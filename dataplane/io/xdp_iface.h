@@ -17,7 +17,7 @@ struct xdp_iface {
 	uint32_t rx_queues, tx_queues; /* each from 1 to CRIER_MAX_QUEUES */
 };
 
-/* 0; or -ENODEV: no such interface, -ENETDOWN: it is down; err says so. */
+/* 0; or -ENODEV: no such interface, -ENETDOWN: it is down, all known but queues; err says so. */
 int xdp_iface_get(const char *ifname, struct xdp_iface *iface, char err[PORT_ERR_LEN]);
 
 /* Its index now, or 0: it is gone. */

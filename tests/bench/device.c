@@ -13,8 +13,9 @@
 
 void device_start(int cpu, uint32_t workers)
 {
+	const struct port_dpdk_conf no_tap = {0};
 	const struct dpdk_eal_conf eal = {.cpu = cpu,
-					  .memory_mb = 2 * port_dpdk_memory_mb(workers)};
+					  .memory_mb = 2 * port_dpdk_memory_mb(&no_tap, workers)};
 	char err[PORT_ERR_LEN];
 
 	if (dpdk_eal_start(&eal, err))
