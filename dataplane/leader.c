@@ -10,6 +10,7 @@
 
 #define LEADER_COLD_NS 100000000ULL   /* statistics, lost interfaces: this often */
 #define LEADER_DRAIN_NS 2000000000ULL /* longest farewell */
+#define LEADER_LAST_NS 50000000ULL    /* longest look for packets then */
 #define LEADER_POLL_NS 50000ULL	      /* a device that wakes nobody is looked at this often */
 #define LEADER_FDS (COPY_OUTS * CRIER_MAX_QUEUES)
 
@@ -329,12 +330,13 @@ void leader_run(struct crew *crew)
 void leader_drain(struct crew *crew)
 {
 	struct worker *w = leader_of(crew);
-	uint64_t until = worker_clock_ns() + LEADER_DRAIN_NS;
+	uint64_t now = worker_clock_ns(), until = now + LEADER_DRAIN_NS;
 
 	for (uint32_t i = 0; i < crew->n_devices; i++)
 		if (crew->device[i].dev)
 			crew->device[i].dev->ops->publish(crew->device[i].dev, crew->xsks_fd, 0);
-	while (leader_rx(crew, worker_clock_ns()))
+	/* a device that Linux doesn't see goes on receiving: under a flood for ever */
+	while (leader_rx(crew, worker_clock_ns()) && worker_clock_ns() < now + LEADER_LAST_NS)
 		;
 	__atomic_store_n(&crew->end_ns, until, __ATOMIC_SEQ_CST);
 	crew_wake(crew, others(crew));
