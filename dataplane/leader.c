@@ -74,9 +74,9 @@ static int device_number(const struct crew *crew, const struct device *d, uint32
 	int rc = xdp_iface_get(d->conf.ifname, &iface, err);
 
 	/* the TAP of a device that Linux doesn't see may be down: copies need it not */
-	if (rc && !(rc == -ENETDOWN && d->conf.dpdk))
+	if (rc && !(d->conf.dpdk && (rc == -ENETDOWN || rc == -ENODEV)))
 		return rc;
-	*number = port_number(crew->t, iface.ifindex);
+	*number = rc == -ENODEV ? 0 : port_number(crew->t, iface.ifindex);
 	if (*number)
 		return 0;
 	snprintf(err, PORT_ERR_LEN,

@@ -116,6 +116,37 @@ crierd_start --max-listeners 2000000
 want "capacity of tables that are smaller" true \
 	"$(api GET /v1/status | jq '.capacity.listeners4 < 2000000')"
 
+echo "-- tables larger than memory"
+# memory_group BYTES: the name of a control group that has no more, or nothing.
+memory_group()
+{
+	local dir file
+	for dir in /sys/fs/cgroup/memory/crier-test.$$ /sys/fs/cgroup/crier-test.$$; do
+		file=$dir/memory.max
+		[[ $dir != */memory/* ]] || file=$dir/memory.limit_in_bytes
+		mkdir "$dir" 2>/dev/null || continue
+		echo "$1" 2>/dev/null >"$file" && echo "$dir" && return
+		rmdir "$dir"
+	done
+}
+stop crierd
+in_edge "$CRIERD" --flush || fail "flush"
+group=$(memory_group $((200 << 20)))
+if [ -n "$group" ]; then
+	# shellcheck disable=SC2016
+	said=$(in_edge timeout --foreground 60 bash -c 'echo $$ >"$1/cgroup.procs" && exec "$2" \
+		--interface e0 --max-listeners 8000000' - "$group" "$CRIERD" 2>&1)
+	status=$?
+	wait_until 10 rmdir "$group"
+	want "exit status without memory" 1 "$status"
+	grep 'no room for table .* MB): lower capacity.listeners' <<<"$said" || fail "it says: $said"
+	want "pins that a start without memory left" 0 "$(find /sys/fs/bpf/crier -type f 2>/dev/null | wc -l)"
+else
+	echo "skipped: no control group for memory can be made here"
+fi
+crierd_start
+room talk 5000
+
 echo "-- crier-dp"
 p()
 {
@@ -127,6 +158,9 @@ refused 'nosuch' p --port xdp:nosuch
 refused 'x0' p --port xdp:x0
 refused 'queue' p --port xdp:e0,queue=77
 refused 'cpu' p --port xdp:e0 --cpu 4096
+refused "run on CPU $CPUS: .*CPUs 0 to $((CPUS - 1))" p --port xdp:e0 --cpu "0-$CPUS"
+[ "$CPUS" = 1 ] || refused "2 workers send on queues .*ethtool -L e0 combined" \
+	p --port "xdp:e0,queue=$((CPUS - 1))" --cpu 0,1
 refused 'CPU 0 is named twice' p --port xdp:e0 --cpu 0,0
 refused 'as in 2,4-7' p --port xdp:e0 --cpu 0,
 refused 'from the lower' p --port xdp:e0 --cpu 3-1
