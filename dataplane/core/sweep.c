@@ -11,12 +11,12 @@
 /*
  * Copies back to back, where nobody set how many: a link of 10 Gbit/s sends 64 in some
  * 10 us, others as many as they send in that time.  Fewer than 32 would cost a slow link's
- * core more than they spare a switch; a quantum is 512.
+ * core more than they spare a switch; 256 are deep enough a train for any.
  */
 #define BURST_USUAL 64
 #define BURST_USUAL_MBPS 10000
 #define BURST_LEAST 32
-#define BURST_MOST 512
+#define BURST_MOST 256
 
 /* No pause of a paced sweep is longer: ten times what its burst takes on the wire. */
 #define PACE_PAUSE_NS 100000ULL
