@@ -54,6 +54,19 @@ capture 20 --drops >"$T/drops"
 want "refused captured" 20 "$(grep -c '^10.1.0.3.*drop_source' "$T/drops")"
 tshark -r "$T/cap.pcapng" -q -z io,phs 2>&1 | grep -q 'udp' || fail "tshark sees no UDP"
 
+# What the guard refuses is no room's; where it only counts, it is seen as well.
+for mode in 2 1; do
+	ctl set guard_mode "$mode" >/dev/null || fail "set guard_mode"
+	start capture edge "$CRIERCTL" --socket "$SOCKET" capture -w "$T/cap4.pcapng" --count 10 --drops
+	capturing 1
+	in_pub "$WIRE" flood p0 "$(mac_of edge e0)" 10.1.0.3:4000 10.1.0.1:3478 --kind noise --count 10 \
+		>/dev/null
+	wait_end capture 60
+	want "guard's refusals captured in mode $mode" 10 "$(tshark -r "$T/cap4.pcapng" -T fields \
+		-e ip.src -e frame.comment 2>/dev/null | grep -c '^10.1.0.3.*guard_media')"
+done
+ctl set guard_mode 2 >/dev/null
+
 # A count that is never reached: the client goes, capture ends.
 start capture edge "$CRIERCTL" --socket "$SOCKET" capture -w "$T/cap2.pcapng"
 capturing 1

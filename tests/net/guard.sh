@@ -87,6 +87,13 @@ refuses guard_impossible stun '[ff02::1]:4000' "[fd01::1]:$MEDIA" --sources 200
 refuses guard_media rtp 10.1.0.3:4000 10.1.0.1:$MEDIA --sources 200
 refuses guard_media noise '[fd01::3]:4000' "[fd01::1]:$MEDIA" --sources 200
 
+ctl guard block 10.1.0.128/25 fd01::bad:0/112 >/dev/null || fail "guard block"
+ctl guard allow 10.1.0.129 >/dev/null || fail "guard allow"
+refuses guard_blocked rtp 10.1.0.130:4000 10.1.0.1:5002 --sources 100
+refuses guard_blocked fragment 10.1.0.130:4000 10.1.0.99:53 --sources 100
+refuses guard_blocked stun '[fd01::bad:1]:4000' "[fd01::1]:$MEDIA" --sources 200
+refuses drop_source rtp 10.1.0.129:4000 10.1.0.1:5002
+
 # The cap: so many a second go to crierd's socket, and a tenth of that at once.
 before=$(api GET /v1/stats | jq -c .xdp)
 flood stun 10.1.0.3:4000 10.1.0.1:$MEDIA --sources 200
