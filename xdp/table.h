@@ -570,7 +570,7 @@ struct crier_capture_rec {
 };
 CRIER_ASSERT_SIZE(struct crier_capture_rec, 32 + CRIER_CAPTURE_SNAP);
 #define CRIER_CAPTURE_COPY 0xffffffffU
-#define CRIER_CAPTURE_SLOTS 256
+#define CRIER_CAPTURE_SLOTS 128
 
 /* config.capture: what is wanted (bits), and of which room (bits 32..63, 0: any). */
 #define CRIER_CAPTURE_INPUT 1ULL
