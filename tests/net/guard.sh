@@ -96,7 +96,7 @@ refuses drop_source rtp 10.1.0.129:4000 10.1.0.1:5002
 
 # The cap: so many a second go to crierd's socket, and a tenth of that at once.
 before=$(api GET /v1/stats | jq -c .xdp)
-flood stun 10.1.0.3:4000 10.1.0.1:$MEDIA --sources 200
+flood stun 10.1.0.3:4000 10.1.0.1:$MEDIA --sources 100
 flood rtcp '[fd01::3]:4000' "[fd01::1]:$MEDIA" --sources 200
 want "STUN and RTCP" "$((COUNT * 2))" "$(adds guard_punt guard_cap)"
 want_least "of these, punted" 100 "$(adds guard_punt)"
