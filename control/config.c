@@ -10,6 +10,7 @@
 #include <cyaml/cyaml.h>
 
 #include "config_doc.h"
+#include "config_guard.h"
 #include "config_rooms.h"
 #include "crier0.h"
 
@@ -101,6 +102,22 @@ static const cyaml_schema_field_t api_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_strval_t guard_words[] = {{"off", CONFIG_GUARD_OFF},
+					     {"count", CONFIG_GUARD_COUNT},
+					     {"enforce", CONFIG_GUARD_ENFORCE}};
+static const cyaml_schema_value_t prefix_value = {
+	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 1, STR_MAX)};
+
+static const cyaml_schema_field_t guard_fields[] = {
+	CYAML_FIELD_ENUM("mode", OPT | CYAML_FLAG_STRICT, struct config_guard, mode, guard_words,
+			 COUNT(guard_words)),
+	CYAML_FIELD_SEQUENCE("block", OPT_PTR, struct config_guard, block, &prefix_value, 0,
+			     CYAML_UNLIMITED),
+	CYAML_FIELD_SEQUENCE("allow", OPT_PTR, struct config_guard, allow, &prefix_value, 0,
+			     CYAML_UNLIMITED),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t config_fields[] = {
 	CYAML_FIELD_STRING_PTR("node", OPT_PTR, struct config, node, 1, CRIER_NAME_LEN - 1),
 	CYAML_FIELD_UINT("media_port", OPT, struct config, media_port),
@@ -112,6 +129,7 @@ static const cyaml_schema_field_t config_fields[] = {
 			     CYAML_UNLIMITED),
 	CYAML_FIELD_MAPPING("crier0", OPT, struct config, crier0, crier0_fields),
 	CYAML_FIELD_MAPPING("api", OPT, struct config, api, api_fields),
+	CYAML_FIELD_MAPPING("guard", OPT, struct config, guard, guard_fields),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t config_value = {
@@ -213,6 +231,7 @@ static int check_all(struct config_doc *d, const struct config *c)
 	rc = rc ? rc : check_interfaces(d, c);
 	rc = rc ? rc : config_check_rooms(d, c);
 	rc = rc ? rc : check_crier0(d, c);
+	rc = rc ? rc : config_check_guard(d, c);
 	return rc ? rc : check_api(d, c);
 }
 

@@ -72,6 +72,21 @@ struct config_settings {
 	uint64_t *value[64];
 };
 
+enum config_guard_mode {
+	CONFIG_GUARD_UNSET, /* not given */
+	CONFIG_GUARD_OFF,
+	CONFIG_GUARD_COUNT,
+	CONFIG_GUARD_ENFORCE,
+};
+
+struct config_guard {
+	enum config_guard_mode mode;
+	char **block; /* prefixes as written, checked */
+	uint32_t block_count;
+	char **allow;
+	uint32_t allow_count;
+};
+
 struct config {
 	char *node; /* the host's name if not given */
 	uint16_t media_port;
@@ -83,6 +98,7 @@ struct config {
 	uint32_t rooms_count;
 	struct config_crier0 crier0;
 	struct config_api api;
+	struct config_guard guard;
 };
 
 /*

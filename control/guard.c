@@ -345,6 +345,16 @@ bool guard_walk_next(const struct guard *g, struct guard_walk *w, uint32_t value
 	return at < end;
 }
 
+uint32_t guard_find(const struct guard *g, const struct crier_guard_prefix *p)
+{
+	const struct crier_guard_prefix *list = half_list(g, list_half(row(g)->list));
+	uint32_t after = guard_list_after(list, (uint32_t)row(g)->list, p);
+
+	if (!after || guard_prefix_compare(&list[after - 1], p) != 0)
+		return CRIER_GUARD_NONE;
+	return list[after - 1].value;
+}
+
 /* ---- start and end ---- */
 
 static void row_check(struct guard *g, bool fresh)

@@ -30,6 +30,8 @@ void guard_close(struct guard *g);
 uint32_t guard_capacity(const struct guard *g);
 /* Of the list in force. */
 struct guard_counts guard_counts(const struct guard *g);
+/* CRIER_GUARD_BLOCK or _ALLOW if this very prefix is on a list, else CRIER_GUARD_NONE. */
+uint32_t guard_find(const struct guard *g, const struct crier_guard_prefix *p);
 /* Is a change under way or in line, or a switch not over? */
 bool guard_busy(const struct guard *g);
 

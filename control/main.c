@@ -227,6 +227,7 @@ static void live(struct daemon *m)
 	if (!m->fresh)
 		setup_config_row(&m->d, m->config, false);
 	setup_rooms(&m->d, m->config);
+	setup_guard(&m->d, m->config);
 	snprintf(status, sizeof(status), "serving on %s", m->options.socket);
 	notify_ready(status);
 	log_info("crierd: ready (%s)", status);

@@ -10,6 +10,7 @@
 #include "control/api.h"
 #include "control/body.h"
 #include "control/crier0.h"
+#include "control/guard.h"
 #include "control/member.h"
 #include "control/nexthop.h"
 #include "control/ports.h"
@@ -91,6 +92,9 @@ void setup_config_row(struct crierd *d, const struct config *c, bool fresh)
 		if (c->settings.value[key] &&
 		    setting_put(d->tables, key, *c->settings.value[key], err, sizeof(err)) != 0)
 			crierd_warn(d, "%s", err);
+	if (c->guard.mode)
+		setting_put(d->tables, CRIER_SET_guard_mode, c->guard.mode - CONFIG_GUARD_OFF, err,
+			    sizeof(err));
 }
 
 /* ---- interfaces ---- */
@@ -216,4 +220,51 @@ void setup_rooms(struct crierd *d, const struct config *c)
 		else
 			crierd_warn(d, "room %s of the configuration: %s", r->name, err);
 	}
+}
+
+/* ---- the guard ---- */
+
+static void on_guard(struct guard_change *change, void *arg)
+{
+	if (change->code != 200)
+		crierd_warn(arg, "the guard's lists of the configuration: %s", change->err);
+}
+
+/* What was moved to the other list at run time stays there. */
+static int guard_take(struct crierd *d, struct guard_change *change, const char *text,
+		      uint32_t value)
+{
+	struct crier_guard_prefix p;
+	char err[GUARD_ERR_LEN];
+	uint32_t there;
+
+	if (guard_prefix_parse(text, strlen(text), &p, err) != 0)
+		return -EINVAL; /* cannot be: the file was checked */
+	p.value = (uint8_t)value;
+	there = guard_find(d->guard, &p);
+	if (there && there != value)
+		crierd_warn(d,
+			    "%s is to be on the guard's %s list, and is on the other one: left so",
+			    text, guard_value_name(value));
+	return there ? 0 : guard_change_add(d->guard, change, &p, 0);
+}
+
+void setup_guard(struct crierd *d, const struct config *c)
+{
+	struct guard_change *change = guard_change_new(GUARD_ADD, 0);
+	int err = change ? 0 : -ENOMEM;
+
+	for (uint32_t i = 0; !err && i < c->guard.block_count; i++)
+		err = guard_take(d, change, c->guard.block[i], CRIER_GUARD_BLOCK);
+	for (uint32_t i = 0; !err && i < c->guard.allow_count; i++)
+		err = guard_take(d, change, c->guard.allow[i], CRIER_GUARD_ALLOW);
+	if (err)
+		crierd_warn(d, "the guard's lists of the configuration: %s", strerror(-err));
+	if (err || !change->n) {
+		guard_change_free(change);
+		return;
+	}
+	change->done = on_guard;
+	change->arg = d;
+	guard_submit(d->guard, change);
 }

@@ -26,4 +26,7 @@ void setup_crier0(struct crierd *d, const struct config *c);
 /* Rooms of the file that are not there yet, with their streams and listeners. */
 void setup_rooms(struct crierd *d, const struct config *c);
 
+/* Prefixes of the file that are on neither of the guard's lists. */
+void setup_guard(struct crierd *d, const struct config *c);
+
 #endif

@@ -54,6 +54,17 @@ static const struct {
 	 "f:2: rooms is 0, and must be 1 to 1000000"},
 	{"workers", "capacity:\n  workers: 65\n", "f:2: workers is 65, and must be 1 to 64"},
 	{"shards", "capacity:\n  shards: 128\n", "f:2: shards is 128, and must be 1 to 64"},
+	{"guard prefixes", "capacity:\n  guard_prefixes: 2000000\n",
+	 "f:2: guard_prefixes is 2000000, and must be 1 to 1048576"},
+	{"guard's mode", "guard:\n  mode: on\n", "f:2: "},
+	{"mode twice", "settings:\n  guard_mode: 1\nguard:\n  mode: count\n",
+	 "f:4: guard: mode is the setting guard_mode, which is given too"},
+	{"no prefix", "guard:\n  block:\n    - 10.0.0.0/8\n    - ten\n", "f:4: guard: \"ten\": "},
+	{"host bits", "guard:\n  allow: [10.0.0.0/8, 10.0.0.1/8]\n",
+	 "f:2: guard: \"10.0.0.1/8\": bits are set beyond its length: 10.0.0.0/8 is the prefix"},
+	{"both lists",
+	 "guard:\n  block: [10.0.0.0/8, 10.2.3.4]\n  allow:\n    - \"::/0\"\n    - 10.2.3.4/32\n",
+	 "f:5: guard: 10.2.3.4/32 is on both lists"},
 	{"half of a shard", "capacity:\n  shards: 12\n",
 	 "f:2: shards is 12, and must be a power of two"},
 	{"interface's name", "interfaces:\n- name: a/b\n", "f:2: \"a/b\" cannot be an interface"},
@@ -182,6 +193,7 @@ static void test_full(void **state)
 		"settings: {ttl: 3, df: 0}\n"
 		"crier0: {enable: no, address: 10.9.0.1/31, address6: \"fd00::1/64\"}\n"
 		"api: {tcp: \"127.0.0.1:80\", token_file: /t}\n"
+		"guard: {mode: count, block: [10.0.0.0/8, \"::/0\"], allow: [10.0.0.1]}\n"
 		"rooms:\n"
 		"- name: a\n"
 		"  engine: bypass\n"
@@ -209,6 +221,9 @@ static void test_full(void **state)
 	assert_null(c->settings.value[CRIER_SET_dscp]);
 	assert_false(c->crier0.enable);
 	assert_string_equal(c->api.token_file, "/t");
+	assert_int_equal(c->guard.mode, CONFIG_GUARD_COUNT);
+	assert_int_equal(c->guard.block_count, 2);
+	assert_string_equal(c->guard.allow[0], "10.0.0.1");
 	assert_int_equal(c->rooms_count, 2);
 	assert_int_equal(c->rooms[0].payload, CRIER_PAYLOAD_RTP);
 	assert_int_equal(c->rooms[1].payload, CRIER_PAYLOAD_UDP);
