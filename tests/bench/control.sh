@@ -57,6 +57,7 @@ memory_case()
 	listeners "$2" | members bench
 	[ -z "${3-}" ] || listeners6 "$3" | members bench
 	want "listeners" "$(($2 + ${3:-0}))" "$(count_of bench)"
+	sleep 2 # what the lists were read into goes back to the kernel each second
 	maps=$(maps_bytes) own=$(crierd_bytes)
 	note "memory: $1: maps $maps, crierd itself $own bytes"
 	each=$(calc "($maps + $own) / ($2 + ${3:-0})")
