@@ -2,13 +2,33 @@
 #include "control/heap.h"
 
 #include <limits.h>
+#include <event2/event.h>
 #include <malloc.h>
+#include <stdlib.h>
 
-#define BIG_PIECE 4096 /* what libevent reads a body into, if there is as much to read */
+#define BIG_PIECE 4096	 /* what libevent reads a body into, if there is as much to read */
+#define SMALL_PIECE 1000 /* a request's and an answer's usual size */
 #define HOLES_MOST (4 << 20)
+
+/* libevent's pieces of a body that come out smaller are mapped all the same. */
+static size_t piece_size(size_t size)
+{
+	return size > SMALL_PIECE && size < BIG_PIECE ? BIG_PIECE : size;
+}
+
+static void *piece_alloc(size_t size)
+{
+	return malloc(piece_size(size));
+}
+
+static void *piece_realloc(void *piece, size_t size)
+{
+	return realloc(piece, piece_size(size));
+}
 
 void heap_init(void)
 {
+	event_set_mem_functions(piece_alloc, piece_realloc, free);
 	mallopt(M_MMAP_THRESHOLD, BIG_PIECE);
 	mallopt(M_TRIM_THRESHOLD, INT_MAX);
 }
