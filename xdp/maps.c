@@ -97,6 +97,17 @@ static uint32_t n_capture_ring(const struct crier_config *c)
 	return c->max_workers * CRIER_CAPTURE_SLOTS;
 }
 
+static uint32_t n_kjobs(const struct crier_config *c)
+{
+	return c->cpus * CRIER_KJOBS;
+}
+
+static uint32_t n_devmaps(const struct crier_config *c)
+{
+	(void)c;
+	return CRIER_MAX_PORTS * CRIER_KSIZES_N;
+}
+
 /* Two halves: a list, and the trees made of it, are written beside those in use. */
 static uint32_t n_guard_list(const struct crier_config *c)
 {
@@ -147,6 +158,8 @@ const struct map_spec map_specs[MAPS_N] = {
 	TABLE(xdp_counters, struct crier_xdp_counters, n_cpus),
 	TABLE(stream_counters, struct crier_stream_counters, n_stream_counters),
 	TABLE(capture_ring, struct crier_capture_rec, n_capture_ring),
+	TABLE(kjobs, struct crier_kjob, n_kjobs),
+	TABLE(kernel_counters, struct crier_room_counters, n_rooms),
 	TABLE(guard, struct crier_guard, one),
 	TABLE(guard_list, struct crier_guard_prefix, n_guard_list),
 	TABLE(guard_nodes, struct crier_guard_node, n_guard_nodes),
@@ -156,6 +169,12 @@ const struct map_spec map_specs[MAPS_N] = {
 	 .value_size = 4,
 	 .entries = n_xsks},
 	{.name = "capture", .type = BPF_MAP_TYPE_RINGBUF, .entries = n_capture},
+	{.name = "devmaps",
+	 .type = BPF_MAP_TYPE_ARRAY_OF_MAPS,
+	 .key_size = 4,
+	 .value_size = 4,
+	 .devmaps = true,
+	 .entries = n_devmaps},
 	/* ifindex -> port number */
 	{.name = "port_numbers",
 	 .type = BPF_MAP_TYPE_HASH,

@@ -17,12 +17,13 @@ struct map_spec {
 	uint32_t key_size;
 	uint32_t value_size;
 	uint32_t flags;
-	bool mapped; /* user space has it as memory */
+	bool mapped;  /* user space has it as memory */
+	bool devmaps; /* its elements are devmaps */
 	size_t field;
 	uint32_t (*entries)(const struct crier_config *);
 };
 
-#define MAPS_N 25
+#define MAPS_N 28
 
 /* "config" is first: the others' sizes stand in it. */
 extern const struct map_spec map_specs[MAPS_N];
@@ -64,6 +65,9 @@ bool bpf_fd_is(int fd, const char *kind);
 
 /* 0 if dir is a directory on a bpffs. */
 int pin_dir_check(const char *dir, char err[TABLES_ERR_LEN]);
+
+/* A devmap that takes programs; its descriptor, or -errno. */
+int devmap_create(uint32_t entries);
 
 /* Makes all maps for a config, none pinned.  t->config gets a copy of it. */
 int tables_create(struct tables *t, const struct crier_config *config, char err[TABLES_ERR_LEN]);

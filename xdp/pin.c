@@ -103,13 +103,27 @@ static int map_memory(struct tables *t, int i, const struct crier_config *c,
 	return 0;
 }
 
+int devmap_create(uint32_t entries)
+{
+	return bpf_map_create(BPF_MAP_TYPE_DEVMAP, "clones", sizeof(uint32_t),
+			      sizeof(struct bpf_devmap_val), entries, NULL);
+}
+
 static int map_create(const struct map_spec *s, const struct crier_config *c,
 		      char err[TABLES_ERR_LEN])
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = s->flags);
-	/* libbpf raises RLIMIT_MEMLOCK by itself where the kernel still counts by it. */
-	int fd = bpf_map_create(s->type, s->name, s->key_size, s->value_size, s->entries(c), &opts);
+	int like = s->devmaps ? devmap_create(1) : -1;
+	int fd;
 
+	/* the kernel learns by one what all will be */
+	opts.inner_map_fd = like >= 0 ? (uint32_t)like : 0;
+	/* libbpf raises RLIMIT_MEMLOCK by itself where the kernel still counts by it. */
+	fd = s->devmaps && like < 0 ? like
+				    : bpf_map_create(s->type, s->name, s->key_size, s->value_size,
+						     s->entries(c), &opts);
+	if (like >= 0)
+		close(like);
 	if (fd >= 0)
 		return fd;
 	if (fd == -ENOMEM || fd == -E2BIG) {

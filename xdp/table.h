@@ -229,11 +229,39 @@ struct crier_room {
 	__u64 created_s;
 	__u32 srtp_key; /* group key number, 0: in the clear */
 	__u32 pad0;
-	__u64 reserved[17];
+	__u64 kernel; /* atomic: kernel_word(): what the kernel engine copies to */
+	__u64 reserved[16];
 	char name[CRIER_NAME_LEN];
 };
 CRIER_ASSERT_SIZE(struct crier_room, 256);
+CRIER_ASSERT_OFFSET(struct crier_room, kernel, 56);
 CRIER_ASSERT_OFFSET(struct crier_room, name, 192);
+
+/*
+ * A small room's pages, 0: none of that family, and the port by which all its copies
+ * leave.  Written before engine says KERNEL.
+ *
+ *   bits 0..23 v4 page, 24..47 v6 page, 48..63 port
+ */
+static inline __u64 kernel_word(__u32 page4, __u32 page6, __u32 port)
+{
+	return (__u64)(page4 & 0xffffff) | (__u64)(page6 & 0xffffff) << 24 | (__u64)port << 48;
+}
+
+static inline __u32 kernel_page4(__u64 word)
+{
+	return (__u32)word & 0xffffff;
+}
+
+static inline __u32 kernel_page6(__u64 word)
+{
+	return (__u32)(word >> 24) & 0xffffff;
+}
+
+static inline __u32 kernel_port(__u64 word)
+{
+	return (__u32)(word >> 48);
+}
 
 /* Map "shards": element room * config.max_shards + shard: the heads of its page lists. */
 struct crier_shard {
@@ -418,7 +446,10 @@ CRIER_ASSERT_SIZE(struct crier_worker, 128);
 	X(guard_media, "guard: neither STUN nor RTCP on the media port") \
 	X(guard_cap, "guard: over the cap of punts") \
 	X(guard_checksum, "guard: bad IP checksum") \
-	X(guard_impossible, "guard: impossible source address")
+	X(guard_impossible, "guard: impossible source address") \
+	X(kernel_spare, "kernel engine: clones beyond the listeners: broadcasts come in sizes") \
+	X(kernel_dropped, "kernel engine: clones not sent: no route, link down, or over the MTU") \
+	X(kernel_lost, "kernel engine: clones that the kernel did not make")
 
 #define CRIER_ENUM_XDP(name, help) CRIER_XDP_##name,
 enum crier_xdp_counter { CRIER_XDP_COUNTERS(CRIER_ENUM_XDP) CRIER_XDP_N };
@@ -530,25 +561,55 @@ CRIER_ASSERT_SIZE(struct crier_room_counters, 128);
 /*
  * ---- kernel engine -----------------------------------------------------------------
  *
- * Map "kjobs": per CPU a ring of CRIER_KJOBS; element cpu * CRIER_KJOBS + n.
- * The program that broadcasts is the one writer of its CPU's ring.
+ * The program that receives a packet writes a job, puts the job's number into the packet
+ * and broadcasts it to a devmap of one interface many times over; the program on the way
+ * out makes each clone one member's copy.  Both run on one CPU, in one poll, which is the
+ * one writer of its CPU's jobs.
+ *
+ * Map "kjobs": per CPU a ring of CRIER_KJOBS; element cpu * CRIER_KJOBS + n.  A poll begins
+ * at most 64 jobs and ends only when all their clones have gone out.
  */
 #define CRIER_KJOBS 256
 struct crier_kjob {
-	__u64 serial; /* which use of this place: a clone of an older use is stale */
-	__u64 owner;  /* of the page */
-	__u32 page;
-	__u32 unit_shift; /* 5..8: 32..256 slots a unit */
-	__u32 unit;
-	__u32 page6;	   /* a small room's v6 page, 0: none */
-	__u64 occupied[4]; /* snapshot: v4 clones first */
+	__u64 serial;	   /* which use of this place: a clone of an older use is stale */
+	__u64 owner;	   /* owner_word() of its room and generation; no shard, no family */
+	__u32 page;	   /* v4, 0: none */
+	__u32 page6;	   /* 0: none */
+	__u32 port;	   /* by which all the copies leave */
+	__u16 due;	   /* members to be served */
+	__u16 clones;	   /* that the broadcast makes: more than due */
+	__u64 occupied[4]; /* members not served yet: v4 first */
 	__u64 occupied6[4];
-	__u32 payload_sum; /* ones' complement sum of the UDP payload */
 	__u32 payload_len;
-	__u64 taken; /* clones counted so far */
-	__u64 reserved[2];
+	__u32 payload_sum; /* ones' complement sum of the UDP payload */
+	__be16 src_port;
+	__be16 id;
+	__u8 dscp, ttl, df;
+	__u8 pad1;
+	__u16 seen;  /* clones so far */
+	__u16 taken; /* members that have had theirs, copy or not */
+	__u32 held;  /* 1 + the place of the member whom the last clone serves, 0: not chosen */
+	__u64 reserved;
 };
 CRIER_ASSERT_SIZE(struct crier_kjob, 128);
+CRIER_ASSERT_OFFSET(struct crier_kjob, payload_len, 96);
+
+/*
+ * How many members the devmaps of a port serve; a broadcast takes the least that will do.
+ * They make one clone more.  Only the last clone's transmission makes the kernel ring the
+ * device's bell (XDP_XMIT_FLUSH in bq_xmit_all()), and if the program on the way out drops
+ * what stands in the queue then, all before it waits in the device's ring.  So the first
+ * member with a way out is held back for the last clone.
+ */
+#define CRIER_KSIZES(X) X(8) X(16) X(32) X(48) X(64) X(96) X(128) X(192) X(256)
+#define CRIER_KSIZES_N 9
+
+/*
+ * Map "devmaps": element port * CRIER_KSIZES_N + which of the sizes: a devmap, or none.
+ *
+ * Map "kernel_counters": element n is room n's struct crier_room_counters, as a worker's
+ * but written by all CPUs, by atomic additions; zeroed by crierd when the room is born.
+ */
 
 /*
  * ---- capture -----------------------------------------------------------------------
@@ -660,7 +721,8 @@ static inline __u32 guard_nodes_entries(__u32 prefixes)
 	X(dead_man_s, 600, 0, 86400, "seconds that copying outlives crierd; 0: for ever") \
 	X(expire_s, 30, 5, 3600, "seconds of silence that end a joined listener") \
 	X(rate_cap_pps, 0, 0, 1000000000, "most copies a second and worker; 0: no cap") \
-	X(unit_slots, 128, 32, 256, "kernel engine: members a trigger serves") \
+	X(unit_slots, 128, 32, 256, \
+	  "kernel engine: most members that one packet serves by itself") \
 	X(punt_pps, 20000, 0, 10000000, \
 	  "most packets a second that a dpdk port gives to Linux; 0: none") \
 	X(pace_pct, 50, 0, 100, "part of the frame interval a sweep is spread over; 0: none") \
