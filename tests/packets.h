@@ -358,7 +358,7 @@ static const struct packet_case packet_cases[] = {
 
 	/* Nobody to serve it */
 	{"no engine", .dport = 5004, .want = CRIER_XDP_drop_no_engine, .stream = 7},
-	{"kernel engine", .dport = 5005, .want = CRIER_XDP_drop_no_engine, .stream = 8},
+	{"kernel engine", .dport = 5005, .want = CRIER_XDP_accepted, .stream = 8},
 	{"no engine, wrong ssrc", .dport = 5004, .payload = RTP_SSRC("55667788"),
 	 .want = CRIER_XDP_drop_ssrc, .stream = 7},
 	{"room gone", .dport = 5006, .want = CRIER_XDP_drop_no_engine},

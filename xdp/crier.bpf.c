@@ -33,6 +33,9 @@ ARRAY(guard, crier_guard);
 ARRAY(guard_nodes, crier_guard_node);
 ARRAY(xdp_counters, crier_xdp_counters);
 ARRAY(stream_counters, crier_stream_counters);
+ARRAY(pages, crier_page);
+ARRAY(kjobs, crier_kjob);
+ARRAY(kernel_counters, crier_room_counters);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
@@ -40,6 +43,20 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } xsks SEC(".maps");
+
+/* Each holds one interface many times over. */
+struct devmap {
+	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct bpf_devmap_val));
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct devmap);
+} devmaps SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -63,6 +80,8 @@ struct {
 } guard_caps SEC(".maps");
 
 #include "steer.h"
+
+#include "broadcast.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -181,10 +200,11 @@ int crier_xdp(struct xdp_md *ctx)
 	const void *data = (const void *)(long)ctx->data;
 	const void *end = (const void *)(long)ctx->data_end;
 	const struct steer_in in = {.ifindex = ctx->ingress_ifindex};
+	struct broadcast broadcast = {0};
 	struct steer_result to;
 	enum crier_xdp_counter verdict;
 	__u32 cpu = bpf_get_smp_processor_id();
-	int action = XDP_DROP;
+	int action = XDP_DROP, kernel = 0;
 
 	verdict = steer(NULL, &in, data, end, &to);
 	if (to.guard) {
@@ -196,7 +216,9 @@ int crier_xdp(struct xdp_md *ctx)
 		count(cpu, verdict);
 		return XDP_PASS;
 	}
-	if (verdict == CRIER_XDP_accepted) {
+	if (verdict == CRIER_XDP_accepted)
+		kernel = broadcast_begin(ctx, &to, &broadcast);
+	if (verdict == CRIER_XDP_accepted && !kernel) {
 		action = to_socket(ctx);
 		if (action != XDP_REDIRECT)
 			verdict = CRIER_XDP_drop_no_socket;
@@ -206,5 +228,5 @@ int crier_xdp(struct xdp_md *ctx)
 		count(cpu, CRIER_XDP_accepted_rtcp);
 	count_stream(cpu, to.stream, to.payload_len, verdict == CRIER_XDP_accepted);
 	capture_if_wanted(ctx, cpu, verdict, to.room);
-	return action;
+	return kernel ? broadcast_send(ctx, &to, &broadcast) : action;
 }

@@ -290,6 +290,7 @@ void loader_close(struct loader *l)
 		close(l->grace_map);
 	if (l->grace_inner >= 0)
 		close(l->grace_inner);
+	egress_close(l);
 	crier_bpf__destroy(l->skel);
 	tables_close(l->tables);
 	free(l);
@@ -317,7 +318,7 @@ int loader_open(struct loader **out, const char *pin_dir, const struct tables_si
 		return -ENOMEM;
 	}
 	l->tables = t;
-	l->prog_fd = l->grace_map = l->grace_inner = -1;
+	l->prog_fd = l->grace_map = l->grace_inner = l->egress_fd = -1;
 	snprintf(l->pin_dir, sizeof(l->pin_dir), "%s", pin_dir);
 
 	ret = pin_dir_make(pin_dir, err);
@@ -332,6 +333,7 @@ int loader_open(struct loader **out, const char *pin_dir, const struct tables_si
 	ret = grace_init(l, err);
 	if (ret)
 		goto fail;
+	egress_open(l);
 	*out = l;
 	return made;
 fail:

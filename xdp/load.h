@@ -84,6 +84,18 @@ int loader_grace(struct loader *l);
 /* The loaded program, for BPF_PROG_TEST_RUN; owned by l. */
 int loader_prog_fd(const struct loader *l);
 
+/* NULL, or why the kernel has not got the program of the kernel engine's way out. */
+const char *loader_egress(const struct loader *l);
+
+/*
+ * The devmaps of a port, made or filled anew, so that packets are broadcast to ifindex.
+ * Waits for an RCU grace period when they are made.  -EOPNOTSUPP: loader_egress() says why.
+ */
+int loader_devmaps(struct loader *l, uint32_t port, uint32_t ifindex);
+
+/* The double of that program for BPF_PROG_TEST_RUN, loaded when asked for; owned by l. */
+int loader_egress_run_fd(struct loader *l);
+
 /* The ring buffer "capture" for ring_buffer__new(); owned by l. */
 int loader_capture_fd(const struct loader *l);
 

@@ -14,6 +14,7 @@
 #define LINK_PREFIX "link_"
 
 struct crier_bpf;
+struct egress_bpf;
 
 struct loader {
 	char pin_dir[PIN_PATH_LEN];
@@ -22,6 +23,9 @@ struct loader {
 	int prog_fd;	 /* owned by skel */
 	int grace_map;	 /* array of one map, see loader_grace() */
 	int grace_inner; /* what is put there */
+	struct egress_bpf *egress, *egress_run;
+	int egress_fd; /* owned by egress; -1: see egress_why */
+	char egress_why[LOADER_ERR_LEN];
 };
 
 /* What the kernel said on netlink when libbpf last asked it for something, or "". */
@@ -32,6 +36,10 @@ int link_get(const char *path, struct bpf_link_info *info);
 
 /* Detaches and unpins one link; -ENOENT if there is none, -EINVAL if it isn't one. */
 int link_remove(const char *path, uint32_t *ifindex);
+
+/* The kernel engine's program: see loader_egress(). */
+void egress_open(struct loader *l);
+void egress_close(struct loader *l);
 
 /* The driver's name, or "". */
 int nic_driver(const char *ifname, char driver[32]);

@@ -157,7 +157,8 @@ PACKET_INLINE enum crier_xdp_counter steer_engine(const struct tables *t,
 	if (steer_dead(STEER_LOAD(&config->heartbeat_ns),
 		       STEER_LOAD(&config->setting[CRIER_SET_dead_man_s]), STEER_NOW(now_ns)))
 		return CRIER_XDP_drop_deadman;
-	if (!room || STEER_LOAD(&room->engine) != CRIER_ENGINE_BYPASS)
+	/* Either engine's: natively, what has come as far as crier-dp is served there. */
+	if (!room || STEER_LOAD(&room->engine) == CRIER_ENGINE_NONE)
 		return CRIER_XDP_drop_no_engine;
 	return CRIER_XDP_accepted;
 }
