@@ -14,6 +14,7 @@ const struct route api_routes[] = {
 	{HTTP_GET, "/v1/rooms", api_rooms_list, 0},
 	{HTTP_POST, "/v1/rooms", api_rooms_add, SMALL},
 	{HTTP_GET, "/v1/rooms/*", api_room_show, 0},
+	{HTTP_PUT, "/v1/rooms/*", api_room_set, SMALL},
 	{HTTP_DELETE, "/v1/rooms/*", api_room_delete, 0},
 	{HTTP_POST, "/v1/rooms/*/streams", api_streams_add, SMALL},
 	{HTTP_DELETE, "/v1/rooms/*/streams/*", api_streams_delete, 0, "ssrc"},

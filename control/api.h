@@ -33,6 +33,7 @@ json_t *api_room_spec_json(const struct store *s, uint32_t room);
 void api_rooms_list(struct call *call);
 void api_rooms_add(struct call *call);
 void api_room_show(struct call *call);
+void api_room_set(struct call *call);
 void api_room_delete(struct call *call);
 void api_streams_add(struct call *call);
 void api_streams_delete(struct call *call);

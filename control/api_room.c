@@ -8,6 +8,7 @@
 #include "control/api.h"
 #include "control/body.h"
 #include "control/crierd.h"
+#include "control/kernel.h"
 #include "control/pieces.h"
 #include "control/stats.h"
 
@@ -152,16 +153,19 @@ static json_t *room_json(struct crierd *d, uint32_t room, bool alive)
 
 	for (uint32_t i = 0; i < s->rooms[room].streams; i++)
 		json_array_append_new(streams, stream_json(s, s->rooms[room].stream[i]));
+	const char *serving = row->engine == CRIER_ENGINE_KERNEL	    ? "kernel"
+			      : row->engine == CRIER_ENGINE_BYPASS && alive ? "bypass"
+									    : "none";
+
 	return json_pack("{s:s, s:I, s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
 			 "name", row->name, "id", (json_int_t)room, "generation",
 			 (json_int_t)row->generation, "payload", body_payload_name(row->payload),
-			 "engine", body_engine_name(row->wanted), "serving",
-			 row->engine == CRIER_ENGINE_BYPASS && alive ? "bypass" : "none",
-			 "listeners", (json_int_t)room_members(s, room), "listeners4",
-			 (json_int_t)row->members4, "listeners6", (json_int_t)row->members6,
-			 "unreachable", (json_int_t)s->rooms[room].unreachable, "limit",
-			 (json_int_t)row->limit, "created_s", (json_int_t)row->created_s, "streams",
-			 streams, "stats", stats_room_json(s, room));
+			 "engine", body_engine_name(row->wanted), "serving", serving, "listeners",
+			 (json_int_t)room_members(s, room), "listeners4", (json_int_t)row->members4,
+			 "listeners6", (json_int_t)row->members6, "unreachable",
+			 (json_int_t)s->rooms[room].unreachable, "limit", (json_int_t)row->limit,
+			 "created_s", (json_int_t)row->created_s, "streams", streams, "stats",
+			 stats_room_json(s, room));
 }
 
 struct rooms_pieces {
@@ -204,6 +208,18 @@ void api_room_show(struct call *call)
 
 /* ---- changing ---- */
 
+/* Where no room can have the engine, one that must is not made. */
+static bool kernel_refuses(const struct crierd *d, const struct room_body *body,
+			   char err[BODY_ERR_LEN])
+{
+	const char *why = d->kernel ? kernel_why_off(d->kernel) : NULL;
+
+	if (body->spec.wanted != CRIER_ENGINE_KERNEL || !why)
+		return false;
+	snprintf(err, BODY_ERR_LEN, "no kernel engine here: %s", why);
+	return true;
+}
+
 void api_rooms_add(struct call *call)
 {
 	char err[BODY_ERR_LEN];
@@ -215,13 +231,58 @@ void api_rooms_add(struct call *call)
 	int code = 400;
 
 	if (body && json && body_room(json, body, err) == 0)
-		code = api_room_make(call->d, body, &room, err, sizeof(err));
+		code = kernel_refuses(call->d, body, err)
+			       ? 409
+			       : api_room_make(call->d, body, &room, err, sizeof(err));
 	json_decref(json);
 	free(body);
 	if (code)
 		http_reply_error(call, code, "%s", err);
 	else
 		http_reply_json(call, 201, room_json(call->d, room, any_worker_alive(call->d)));
+}
+
+/* One store: what comes after it is the other engine's.  0 or the HTTP status. */
+static int engine_set(struct crierd *d, uint32_t room, uint32_t wanted, char err[BODY_ERR_LEN])
+{
+	struct crier_room *row = room_row(&d->store, room);
+	char why[BODY_ERR_LEN];
+
+	if (wanted == CRIER_ENGINE_KERNEL && d->kernel &&
+	    kernel_why_not(d->kernel, room, why, sizeof(why))) {
+		snprintf(err, BODY_ERR_LEN, "room %s cannot have the kernel engine: %.200s",
+			 row->name, why);
+		return 409;
+	}
+	row->wanted = wanted;
+	if (d->kernel)
+		kernel_room(d->kernel, room);
+	else
+		tbl_store(&row->engine,
+			  wanted == CRIER_ENGINE_NONE ? CRIER_ENGINE_NONE : CRIER_ENGINE_BYPASS);
+	return 0;
+}
+
+void api_room_set(struct call *call)
+{
+	uint32_t room = api_room_of(call), wanted;
+	char err[BODY_ERR_LEN];
+	const char *text;
+	int code = 400;
+	json_t *json;
+	size_t len;
+
+	if (!room)
+		return;
+	text = http_body(call, &len);
+	json = body_object(text, len, err);
+	if (json && body_engine(json, &wanted, err) == 0)
+		code = engine_set(call->d, room, wanted, err);
+	json_decref(json);
+	if (code)
+		http_reply_error(call, code, "%s", err);
+	else
+		http_reply_json(call, 200, room_json(call->d, room, any_worker_alive(call->d)));
 }
 
 void api_room_delete(struct call *call)

@@ -9,8 +9,10 @@
 #include "control/api.h"
 #include "control/crierd.h"
 #include "control/grace.h"
+#include "control/kernel.h"
 #include "control/nexthop.h"
 #include "control/ports.h"
+#include "control/room.h"
 #include "control/stats.h"
 #include "xdp/load.h"
 
@@ -141,6 +143,16 @@ static void say_nexthop(const char *text, void *arg)
 	say(arg, "%s", text);
 }
 
+/* Rooms that wait for a crier-dp; those of the kernel engine don't. */
+static uint32_t rooms_bypass(const struct store *s)
+{
+	uint32_t n = 0;
+
+	for (uint32_t room = room_next(s, 0); room; room = room_next(s, room))
+		n += room_row(s, room)->engine == CRIER_ENGINE_BYPASS;
+	return n;
+}
+
 static void workers_warnings(const struct crierd *d, json_t *list)
 {
 	bool any = false;
@@ -155,9 +167,14 @@ static void workers_warnings(const struct crierd *d, json_t *list)
 			say(list, "worker %u (pid %u) has not turned for %llu ms", n, w->pid,
 			    (unsigned long long)(turn_age(w) / 1000000));
 	}
-	if (!any)
-		say(list, "no crier-dp is running: nothing is copied; start crier-dp --port "
-			  "xdp:IFACE");
+	if (!any && !d->store.rooms_n)
+		say(list, "no crier-dp is running: only rooms that the kernel engine can have are "
+			  "served; start crier-dp --port xdp:IFACE");
+	else if (!any && rooms_bypass(&d->store))
+		say(list,
+		    "no crier-dp is running: nothing is copied for %u of %u rooms; start "
+		    "crier-dp --port xdp:IFACE",
+		    rooms_bypass(&d->store), d->store.rooms_n);
 }
 
 static void ports_warnings(const struct crierd *d, json_t *list)
@@ -215,8 +232,9 @@ static json_t *vias_json(const struct crierd *d)
 			 (json_int_t)s.down);
 }
 
-static json_t *features_json(void)
+static json_t *features_json(const struct crierd *d)
 {
+	const char *off = d->kernel ? kernel_why_off(d->kernel) : NULL;
 	struct loader_features f = {0};
 	json_t *json;
 
@@ -225,6 +243,10 @@ static json_t *features_json(void)
 			 f.kernel);
 	if (json && f.bpf_jit >= 0)
 		json_object_set_new(json, "bpf_jit", json_boolean(f.bpf_jit));
+	if (json)
+		json_object_set_new(json, "kernel_engine", json_boolean(d->kernel && !off));
+	if (json && off)
+		json_object_set_new(json, "kernel_engine_off", json_string(off));
 	return json;
 }
 
@@ -264,7 +286,7 @@ void api_status(struct call *call)
 		(json_int_t)ntohs(c->media_port), "capacity", capacity_json(d), "used",
 		used_json(d), "memory_bytes",
 		(json_int_t)(tables_bytes(d->tables) + store_bytes(&d->store)), "features",
-		features_json(), "interfaces", ports_json(d), "workers", workers_json(d), "vias",
+		features_json(d), "interfaces", ports_json(d), "workers", workers_json(d), "vias",
 		vias_json(d), "guard", api_guard_json(d), "loop_turn_max_us",
 		(json_int_t)(loop->turn_max_ns / 1000), "warnings", warnings_json(d));
 

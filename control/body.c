@@ -249,10 +249,10 @@ static int room_engine(const char *name, uint32_t *wanted, char *err)
 	else if (strcmp(name, "none") == 0)
 		*wanted = CRIER_ENGINE_NONE;
 	else if (strcmp(name, "kernel") == 0)
-		return wrong(err, "this crierd has no kernel engine; \"auto\" and \"bypass\" use "
-				  "crier-dp");
+		*wanted = CRIER_ENGINE_KERNEL;
 	else
-		return wrong(err, "\"engine\" must be \"auto\", \"bypass\" or \"none\"");
+		return wrong(err, "\"engine\" must be \"auto\", \"bypass\", \"kernel\" or "
+				  "\"none\"");
 	return 0;
 }
 
@@ -309,6 +309,16 @@ int body_room(const json_t *json, struct room_body *out, char err[BODY_ERR_LEN])
 	    room_engine(engine, &out->spec.wanted, err))
 		return -EINVAL;
 	return room_streams(json, out, err);
+}
+
+int body_engine(const json_t *json, uint32_t *wanted, char err[BODY_ERR_LEN])
+{
+	static const char *const keys[] = {"engine", NULL};
+	const char *engine;
+
+	if (body_keys(json, keys, err) || get_string(json, "engine", &engine, err))
+		return -EINVAL;
+	return engine ? room_engine(engine, wanted, err) : wrong(err, "\"engine\" is missing");
 }
 
 int body_value(const json_t *json, uint64_t *out, char err[BODY_ERR_LEN])

@@ -32,6 +32,7 @@ json_t *body_object(const char *text, size_t len, char err[BODY_ERR_LEN]);
 /* -EINVAL with err if something is missing, unknown or of another type or range. */
 int body_room(const json_t *json, struct room_body *out, char err[BODY_ERR_LEN]);
 int body_stream(const json_t *json, struct stream_spec *out, char err[BODY_ERR_LEN]);
+int body_engine(const json_t *json, uint32_t *wanted, char err[BODY_ERR_LEN]);
 int body_value(const json_t *json, uint64_t *out, char err[BODY_ERR_LEN]);
 
 /*

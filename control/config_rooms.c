@@ -175,11 +175,6 @@ static int check_room(const struct check *k, const yaml_node_t *node, uint32_t n
 			return doc_refuse(k->d, doc_key(k->d, node, "name"),
 					  "room %s is given twice", room->name);
 	}
-	if (room->engine == CONFIG_ENGINE_KERNEL)
-		return doc_refuse(k->d, doc_key(k->d, node, "engine"),
-				  "room %s: there is no kernel engine yet; auto and bypass use "
-				  "crier-dp",
-				  room->name);
 	rc = check_streams(k, doc_key(k->d, node, "streams"), n);
 	return rc ? rc : check_listeners(k->d, doc_key(k->d, node, "listeners"), room);
 }

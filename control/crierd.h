@@ -15,6 +15,7 @@ struct capture;
 struct grace;
 struct guard;
 struct http;
+struct kernel;
 struct loader;
 struct nexthop;
 struct notify;
@@ -35,6 +36,7 @@ struct crierd {
 	struct loader *loader;
 	struct notify *notify;
 	struct capture *capture;
+	struct kernel *kernel;
 	struct http *http;
 	const char *run_dir, *pin_dir;
 	uint32_t listeners4, listeners6; /* capacity as configured */

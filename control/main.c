@@ -19,6 +19,7 @@
 #include "control/grace.h"
 #include "control/guard.h"
 #include "control/heap.h"
+#include "control/kernel.h"
 #include "control/http.h"
 #include "control/lock.h"
 #include "control/nexthop.h"
@@ -117,6 +118,15 @@ static void sweep(void *nexthop, const uint64_t used[1024])
 	nexthop_sweep(nexthop, used);
 }
 
+static void ports_changed(void *arg)
+{
+	struct crierd *d = arg;
+
+	nexthop_ports_changed(d->nexthop);
+	if (d->kernel)
+		kernel_ports_changed(d->kernel);
+}
+
 static int network_open(struct daemon *m)
 {
 	struct crierd *d = &m->d;
@@ -128,7 +138,7 @@ static int network_open(struct daemon *m)
 		ret = nexthop_open(d->tables, d->grace, loop_base(d->loop), &d->nexthop);
 	if (ret)
 		return ret;
-	ports_on_change(d->ports, nexthop_ports_changed, d->nexthop);
+	ports_on_change(d->ports, ports_changed, d);
 	setup_crier0(d, m->config);
 	ports_prune(d->ports);
 	return 0;
@@ -152,12 +162,15 @@ static int store_start(struct daemon *m)
 {
 	struct crierd *d = &m->d;
 	struct scan_ops scan = {resolve, sweep, d->nexthop};
-	struct store_ops ops = {.resolve = scan_resolve};
+	struct store_ops ops = {.resolve = scan_resolve, .changed = kernel_room};
 	int ret = scan_open(d, &scan, &d->scan);
 
+	if (!ret)
+		ret = kernel_open(d, &d->kernel);
 	if (ret)
 		return ret;
 	ops.arg = d->scan;
+	ops.changed_arg = d->kernel;
 	ret = store_open(&d->store, d->tables, d->grace, d->loop, &ops, m->fresh);
 	if (ret) {
 		log_err("crierd: cannot read the tables: %s", strerror(-ret));
@@ -166,6 +179,7 @@ static int store_start(struct daemon *m)
 	d->store.most[0] = d->listeners4;
 	d->store.most[1] = d->listeners6;
 	repairs_log(&d->store);
+	kernel_ports_changed(d->kernel);
 	nexthop_on_change(d->nexthop, scan_request, d->scan);
 	scan_request(d->scan);
 	return 0;
@@ -339,6 +353,7 @@ static void parts_close(struct daemon *m)
 	guard_close(d->guard);
 	grace_close(d->grace);
 	scan_close(d->scan);
+	kernel_close(d->kernel);
 	if (d->store.t)
 		store_close(&d->store);
 	if (d->nexthop)

@@ -119,6 +119,14 @@ static void count_unreachable(struct store *s, uint32_t room, int32_t by)
 	s->unreachable += (uint64_t)(int64_t)by;
 }
 
+/* Only a room that is small, or was a moment ago, may have another engine now. */
+static void tell_changed(const struct store *s, uint32_t room)
+{
+	if (s->ops.changed && (room_row(s, room)->engine == CRIER_ENGINE_KERNEL ||
+			       room_members(s, room) <= 2 * CRIER_PAGE_SLOTS))
+		s->ops.changed(s->ops.changed_arg, room);
+}
+
 /* ---- join ---- */
 
 /* The first bit that is set in `bits`, which has one, from place `from` on and around. */
@@ -251,11 +259,13 @@ int member_add(struct store *s, uint32_t room, const struct crier_endpoint *ep)
 	slot_fill(s, slot, ep, via);
 	page_take(&s->pages, store_list(s, room, s->pages.note[slot_page(slot)].shard, family6),
 		  slot);
+	page_egress(&s->pages, slot);
 	count_empty(s, slot_page(slot), true);
 	count(s, room, s->pages.note[slot_page(slot)].shard, family6, 1);
 	index_add(&s->members, key_hash(s, room, ep), slot);
 	if (!via)
 		count_unreachable(s, room, 1);
+	tell_changed(s, room);
 	return via ? 0 : 1;
 }
 
@@ -309,6 +319,7 @@ int member_remove(struct store *s, uint32_t room, const struct crier_endpoint *e
 	tbl_store_release((__u64 *)slot_word(s, slot), 0);
 	l = store_list(s, room, note->shard, note->family6);
 	page_leave(&s->pages, l, slot);
+	page_egress(&s->pages, slot);
 	if (!note->family6)
 		store_open_page(s, slot_page(slot));
 	count_empty(s, slot_page(slot), false);
@@ -319,6 +330,7 @@ int member_remove(struct store *s, uint32_t room, const struct crier_endpoint *e
 		log_err("crierd: no memory; slot %u stays taken until crierd is started again",
 			slot);
 	list_trim(s, l, &s->rooms[room].empty[note->family6]);
+	tell_changed(s, room);
 	return 0;
 }
 
@@ -345,7 +357,9 @@ void member_purge_page(struct store *s, uint32_t page)
 			member_wipe(s, slot);
 		}
 		tbl_store(&row->occupied[i], 0);
+		tbl_store(&row->egress[i], 0);
 	}
+	tbl_store(&row->egress_port, 0);
 	tbl_store(&row->count, 0);
 }
 
@@ -378,6 +392,8 @@ void member_set_via(struct store *s, uint32_t slot, uint16_t via)
 	else
 		tbl_store_release((__u64 *)slot_word(s, slot), member6_word(ep.port, via));
 	count_unreachable(s, room, !via - !was);
+	page_egress(&s->pages, slot);
+	tell_changed(s, room);
 }
 
 /* ---- listing ---- */

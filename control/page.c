@@ -137,8 +137,11 @@ static void list_link(struct pages *p, const struct page_list *l, uint32_t page,
 static void page_clear(struct crier_page *page)
 {
 	tbl_store(&page->count, 0);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 4; i++) {
 		tbl_store(&page->occupied[i], 0);
+		tbl_store(&page->egress[i], 0);
+	}
+	tbl_store(&page->egress_port, 0);
 }
 
 uint32_t page_list_grow(struct pages *p, struct page_list *l, uint32_t room, uint32_t generation,
@@ -253,6 +256,67 @@ void page_leave(struct pages *p, struct page_list *l, uint32_t slot)
 		page_limbo(p, n)->slot[place / 64] |= bit;
 	else
 		hole_set(l, p->note[n].position, true);
+}
+
+/* The port by which a slot's member leaves; 0: there is none, or no way. */
+static uint32_t slot_port(const struct pages *p, uint32_t slot)
+{
+	uint32_t page = slot_page(slot), place = slot_place(slot);
+	uint16_t via = page_is_v4(p->t, page)
+			       ? member4_via(p->t->members4[page].member[place])
+			       : member6_via(page6_members(p->t, page)->member[place].word);
+
+	return via && via < p->t->config->max_vias ? p->t->vias[via].port : 0;
+}
+
+static bool egress_any(const struct crier_page *page)
+{
+	return page->egress[0] | page->egress[1] | page->egress[2] | page->egress[3];
+}
+
+static void egress_put(struct crier_page *page, uint32_t place, bool leaves)
+{
+	uint64_t *word = (uint64_t *)&page->egress[place / 64], bit = 1ULL << place % 64;
+	uint64_t want = leaves ? *word | bit : *word & ~bit;
+
+	if (want != *word)
+		tbl_store_release(word, want);
+}
+
+/* No bit is set: the port may change. */
+static void egress_choose(struct pages *p, uint32_t page)
+{
+	struct crier_page *row = &p->t->pages[page];
+	uint32_t port = 0;
+
+	for (uint32_t i = 0; i < CRIER_PAGE_SLOTS && !port; i++)
+		port = slot_port(p, page << CRIER_PAGE_SHIFT | i);
+	tbl_store_release(&row->egress_port, port);
+	for (uint32_t i = 0; i < CRIER_PAGE_SLOTS && port; i++)
+		egress_put(row, i, slot_port(p, page << CRIER_PAGE_SHIFT | i) == port);
+}
+
+void page_egress(struct pages *p, uint32_t slot)
+{
+	struct crier_page *page = &p->t->pages[slot_page(slot)];
+	uint32_t port = slot_port(p, slot);
+
+	if (page->egress_port && (egress_any(page) || port == page->egress_port))
+		egress_put(page, slot_place(slot), port == page->egress_port);
+	if (!egress_any(page) && (port || page->egress_port))
+		egress_choose(p, slot_page(slot));
+}
+
+void page_egress_all(struct pages *p, uint32_t page)
+{
+	struct crier_page *row = &p->t->pages[page];
+
+	for (uint32_t i = 0; i < CRIER_PAGE_SLOTS; i++)
+		egress_put(row, i,
+			   row->egress_port &&
+				   slot_port(p, page << CRIER_PAGE_SHIFT | i) == row->egress_port);
+	if (!egress_any(row))
+		egress_choose(p, page);
 }
 
 void page_limbo_end(struct pages *p, struct page_list *l, uint32_t slot)

@@ -98,6 +98,14 @@ uint32_t page_list_hole(const struct pages *p, struct page_list *l);
 void page_take(struct pages *p, struct page_list *l, uint32_t slot);
 void page_leave(struct pages *p, struct page_list *l, uint32_t slot);
 
+/*
+ * After a member's word or via changed: keeps the words of who leaves by the page's egress
+ * port.  That is the port of the first who has a way, until nobody leaves by it any more.
+ */
+void page_egress(struct pages *p, uint32_t slot);
+/* The same for a whole page, whose words may be anything. */
+void page_egress_all(struct pages *p, uint32_t page);
+
 /* A v6 slot's grace is over: a hole again if the page is still in the list. */
 void page_limbo_end(struct pages *p, struct page_list *l, uint32_t slot);
 

@@ -211,6 +211,7 @@ static int page_scan(struct store *s, uint32_t page)
 		return 0;
 	}
 	page_members_scan(s, page, used);
+	page_egress_all(&s->pages, page);
 	page_refresh(&s->pages, store_list(s, note->room, note->shard, note->family6), page);
 	store_open_page(s, page);
 	s->rooms[note->room].empty[note->family6] += !s->t->pages[page].count;

@@ -92,9 +92,10 @@ uint32_t room_find(const struct store *s, const char *name, size_t len)
 
 /* ---- birth ---- */
 
+/* Until it is known whether the kernel engine can have it. */
 static uint32_t engine_of(uint32_t wanted)
 {
-	return wanted == ROOM_WANTED_AUTO ? CRIER_ENGINE_BYPASS : wanted;
+	return wanted == CRIER_ENGINE_NONE ? CRIER_ENGINE_NONE : CRIER_ENGINE_BYPASS;
 }
 
 static void shards_clear(struct store *s, uint32_t room)
@@ -115,6 +116,7 @@ static void row_reset(struct crier_room *row)
 	tbl_store(&row->members4, 0);
 	tbl_store(&row->members6, 0);
 	tbl_store(&row->active_stream, 0);
+	tbl_store(&row->kernel, 0);
 	row->ptime_merge = 0;
 	row->flags = 0;
 	row->srtp_key = 0;
@@ -136,7 +138,7 @@ int room_create(struct store *s, const struct room_spec *spec, uint32_t *room)
 {
 	size_t len = strlen(spec->name);
 	struct crier_room *row;
-	uint32_t n;
+	uint32_t n, generation;
 
 	if (!room_name_valid(spec->name, len))
 		return -EINVAL;
@@ -154,10 +156,14 @@ int room_create(struct store *s, const struct room_spec *spec, uint32_t *room)
 	row->limit = spec->limit;
 	row->created_s = (uint64_t)time(NULL);
 	shards_clear(s, n);
-	tbl_store_release(&row->generation, generation_next(s));
+	generation = generation_next(s);
+	s->t->kernel_counters[n] = (struct crier_room_counters){.generation = generation};
+	tbl_store_release(&row->generation, generation);
 	s->rooms[n] = (struct room){.phase = ROOM_LIVE};
 	room_names_add(s, n);
 	s->rooms_n++;
+	if (s->ops.changed)
+		s->ops.changed(s->ops.changed_arg, n);
 	*room = n;
 	return 0;
 }

@@ -7,13 +7,19 @@
 
 #include "control/room.h"
 
+/* Worker w's row, or for the number after theirs the kernel engine's. */
+static const struct crier_room_counters *row_of(const struct tables *t, uint32_t w, uint32_t room)
+{
+	return w < t->config->max_workers ? room_counters(t, w, room) : &t->kernel_counters[room];
+}
+
 struct room_stats stats_room(const struct store *s, uint32_t room)
 {
 	struct room_stats sum = {0};
 	uint64_t late = 0;
 
-	for (uint32_t w = 0; w < s->t->config->max_workers; w++) {
-		const struct crier_room_counters *c = room_counters(s->t, w, room);
+	for (uint32_t w = 0; w <= s->t->config->max_workers; w++) {
+		const struct crier_room_counters *c = row_of(s->t, w, room);
 
 		if (tbl_load(&c->generation) != room_row(s, room)->generation)
 			continue;

@@ -9,7 +9,7 @@
 
 #include "control/crierd.h"
 
-/* A room's counters that add up over its workers.  X(name, help). */
+/* A room's counters that add up over its workers and the kernel engine.  X(name, help). */
 #define ROOM_COUNTERS(X) \
 	X(pkts, "packets that began a sweep") \
 	X(bytes, "payload bytes of these") \

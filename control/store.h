@@ -46,6 +46,9 @@ struct room {
 struct store_ops {
 	uint16_t (*resolve)(void *arg, const struct crier_addr *dst);
 	void *arg;
+	/* A room is new, or its members or their ways out changed: see kernel.h.  NULL: none. */
+	void (*changed)(void *arg, uint32_t room);
+	void *changed_arg;
 };
 
 /* A stack of numbers. */

@@ -118,6 +118,7 @@ void *xalloc(void *p); /* p, or the end */
 int complete_words(int argc, char **argv);
 
 int cmd_room_add(struct cli *cli);
+int cmd_room_set(struct cli *cli);
 int cmd_room_del(struct cli *cli);
 int cmd_room_list(struct cli *cli);
 int cmd_room_show(struct cli *cli);

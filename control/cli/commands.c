@@ -91,6 +91,8 @@ static const struct cli_flag capture_flags[] = {
 const struct command commands[] = {
 	{"room add", "NAME --port UDPPORT --from ADDR[:PORT]|any",
 	 "make a room with its first stream", room_add, 1, 1, cmd_room_add},
+	{"room set", "ROOM engine=auto|bypass|kernel|none", "change who makes a room's copies",
+	 none, 2, 2, cmd_room_set},
 	{"room del", "ROOM", "delete a room and its members", none, 1, 1, cmd_room_del},
 	{"room list", "", "list the rooms", none, 0, 0, cmd_room_list},
 	{"room show", "ROOM", "tell all about one room", none, 1, 1, cmd_room_show},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* room add|del|list|show, stream add|del */
+/* room add|set|del|list|show, stream add|del */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +118,31 @@ int cmd_room_add(struct cli *cli)
 	}
 	json_decref(stream);
 	json_decref(room);
+	return code;
+}
+
+int cmd_room_set(struct cli *cli)
+{
+	char *path, text[160];
+	json_t *body;
+	int code;
+
+	if (strncmp(cli->argv[1], "engine=", 7))
+		return cli_usage(cli, "only engine=... of a room can be set, not \"%s\"",
+				 cli->argv[1]);
+	cli->opt[OPT_ENGINE] = cli->argv[1] + 7;
+	body = xalloc(json_object());
+	code = put_choice(cli, body, OPT_ENGINE, "auto|bypass|kernel|none");
+	if (code) {
+		json_decref(body);
+		return code;
+	}
+	path = api_path("/v1/rooms/%s", cli->argv[0]);
+	snprintf(text, sizeof(text), "room %.64s has engine %s now", cli->argv[0],
+		 cli->opt[OPT_ENGINE]);
+	code = done(cli, api_call(cli->api, "PUT", path, body), text);
+	json_decref(body);
+	free(path);
 	return code;
 }
 

@@ -179,6 +179,13 @@ def _(h, name):
     h.send(200, room_object(h.room(name)))
 
 
+@route("PUT", "/v1/rooms/NAME")
+def _(h, name):
+    room = h.room(name)
+    room["engine"] = h.json()["engine"]
+    h.send(200, room_object(room))
+
+
 @route("DELETE", "/v1/rooms/NAME")
 def _(h, name):
     h.room(name)

@@ -137,7 +137,7 @@ class Completion(harness.Case):
         for line, want in (
             ("crierctl ro", ["room"]),
             ("crierctl st", ["stream", "status", "stats"]),
-            ("crierctl room ", ["add", "del", "list", "show"]),
+            ("crierctl room ", ["add", "set", "del", "list", "show"]),
             ("crierctl room add ", []),
             ("crierctl room add x --pa", ["--payload"]),
             ("crierctl room add x --payload ", ["rtp", "udp"]),

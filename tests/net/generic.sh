@@ -16,6 +16,7 @@ want "modes" 'e0 generic e1 native' "$(modes)"
 grep -qi generic "$T/crierd.log" || fail "the log doesn't speak of generic mode"
 
 room talk 5000
+refused "generic mode" ctl room set talk engine=kernel
 listeners 100 | members talk
 hear ear "$(listeners 1 50)" 200
 sent=$(speak 5000 --count 200 | jq -r .hash)

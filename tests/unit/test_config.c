@@ -117,8 +117,6 @@ static const struct {
 	      "  - {port: 5000, from: 192.0.2.1:7}\n  - {port: 5000, from: 192.0.2.1:8}\n"
 	      "  - {port: 5000, from: 192.0.2.1:9}\n",
 	 "f:13: room talk: port 5000 has more than 8 streams"},
-	{"kernel engine", "rooms:\n- name: a\n  engine: kernel\n",
-	 "f:3: room a: there is no kernel engine"},
 	{"more listeners than allowed",
 	 "rooms:\n- name: a\n  limit: 1\n  listeners:\n  - 192.0.2.1:5\n  - 192.0.2.1:6\n",
 	 "f:5: room a: 2 listeners, and a limit of 1"},

@@ -62,6 +62,18 @@ static void leave(struct model *m, uint32_t r, uint32_t n)
 	m->in[r][n] = false;
 }
 
+/* A route changes: some who follow each other get another way out, or none. */
+static void reroute(struct model *m, uint32_t r, uint32_t from, uint32_t n, uint16_t via)
+{
+	for (uint32_t i = from; i < from + n && i < 2 * PEOPLE; i++) {
+		struct crier_endpoint ep = who(i);
+		uint32_t slot = member_find(&m->w.d.store, m->room[r], &ep);
+
+		if (slot)
+			member_set_via(&m->w.d.store, slot, via);
+	}
+}
+
 static void open_room(struct model *m, uint32_t r)
 {
 	struct room_spec spec = {.wanted = ROOM_WANTED_AUTO};
@@ -149,6 +161,8 @@ static void act(struct model *m)
 
 		for (uint32_t i = from; i < from + n && i < 2 * PEOPLE; i++)
 			in ? join(m, r, i) : leave(m, r, i);
+	} else if (chance(m, 8) == 0) {
+		reroute(m, r, chance(m, 2 * PEOPLE), chance(m, 300), (uint16_t)chance(m, 4));
 	} else if (chance(m, 5) < 3) {
 		join(m, r, chance(m, 2 * PEOPLE));
 	} else {

@@ -48,6 +48,8 @@ void world_tables(struct world *w, const struct tables_size *size)
 	w->via = 1;
 	need(tables_alloc(&w->tables, size) == 0);
 	w->tables.config->media_port = htons(3478);
+	for (uint32_t via = 1; via < w->tables.config->max_vias; via++)
+		w->tables.vias[via].port = 1 + via % 2;
 	w->tables.config->shards = 1; /* a test may set more, before world_open() */
 }
 
@@ -140,7 +142,8 @@ static void check_page(struct world *w, struct seen *seen, uint32_t room, uint32
 	const struct crier_page *row = &w->tables.pages[page];
 	const struct page_list *l = store_list(s, room, shard, family6);
 	uint32_t n = 0;
-	bool hole = false;
+	bool hole = false, any = false, leaves;
+	uint32_t ways = 0, port;
 
 	need(page && page < s->pages.total && page_is_v4(&w->tables, page) == !family6);
 	need(!seen->page[page]++);
@@ -156,6 +159,11 @@ static void check_page(struct world *w, struct seen *seen, uint32_t room, uint32
 
 		need(member_at(s, slot, &ep, &via) == occupied);
 		need(!(limbo && occupied));
+		port = occupied && via ? w->tables.vias[via].port : 0;
+		leaves = row->egress[i / 64] >> i % 64 & 1;
+		need(leaves == (port && port == row->egress_port));
+		ways |= port;
+		any |= leaves;
 		hole |= !occupied && !limbo;
 		if (!occupied)
 			continue;
@@ -165,6 +173,7 @@ static void check_page(struct world *w, struct seen *seen, uint32_t room, uint32
 		need(addr_is_v4(&ep.addr) == !family6);
 		need(member_find(s, room, &ep) == slot);
 	}
+	need(any == !!ways && any == !!row->egress_port);
 	need(n == row->count);
 	need((l->holes[position / 64] >> position % 64 & 1) == hole);
 	need(!hole || s->rooms[room].open[family6] >> shard & 1);

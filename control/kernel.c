@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "control/kernel.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/crierd.h"
+#include "control/netdev.h"
+#include "control/room.h"
+#include "control/stats.h"
+#include "xdp/load.h"
+#include "xdp/log.h"
+
+/* How often crier-dp and the interfaces are looked at. */
+static const struct timeval look_each = {.tv_usec = 250000};
+
+struct kernel {
+	struct task task; /* first: judges all rooms */
+	struct crierd *d;
+	struct netdev *netdev;
+	struct event *look;
+	uint32_t room; /* the task's */
+	bool again;
+	uint64_t most;	      /* unit_slots, as seen last */
+	bool dp;	      /* a crier-dp is at work */
+	uint64_t dp_since_ns; /* a process of its has been seen since; 0: none */
+	struct {
+		uint32_t ifindex; /* that its devmaps lead to, 0: none */
+		bool failed;	  /* to make them: said once */
+		bool closed;	  /* takes no redirected frames */
+	} port[CRIER_MAX_PORTS];
+};
+
+static void rooms_judge(struct kernel *k);
+
+/* Where a room's copies come from and go to. */
+struct fit {
+	uint32_t page[2]; /* by family */
+	uint32_t port;
+	char *err;
+	size_t size;
+};
+
+__attribute__((format(printf, 2, 3))) static bool no(const struct fit *f, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (f->err)
+		vsnprintf(f->err, f->size, fmt, ap);
+	va_end(ap);
+	return false;
+}
+
+/* ---- interfaces ---- */
+
+/* A veth's other end, in another namespace perhaps, may have got or lost its program. */
+static bool ports_look(struct kernel *k)
+{
+	bool changed = false;
+
+	for (uint32_t n = 1; n < CRIER_MAX_PORTS; n++) {
+		const struct crier_port *port = &k->d->tables->ports[n];
+		bool closed = port->ifindex && port->mode == CRIER_PORT_NATIVE &&
+			      netdev_takes_redirects(k->netdev, port->ifindex) == 0;
+
+		changed |= closed != k->port[n].closed;
+		k->port[n].closed = closed;
+	}
+	return changed;
+}
+
+/* In generic mode clones share one packet's bytes. */
+static const struct crier_port *generic_port(const struct tables *t)
+{
+	for (uint32_t n = 1; n < CRIER_MAX_PORTS; n++)
+		if (t->ports[n].ifindex && t->ports[n].mode == CRIER_PORT_GENERIC)
+			return &t->ports[n];
+	return NULL;
+}
+
+static bool fit_anything(const struct kernel *k, const struct fit *f)
+{
+	const struct crier_port *generic = generic_port(k->d->tables);
+	const char *why = k->d->loader ? loader_egress(k->d->loader) : "no program is loaded";
+
+	if (why)
+		return no(f, "%s", why);
+	if (generic)
+		return no(f,
+			  "interface %.15s is in generic mode, in which copies would share bytes",
+			  generic->name);
+	return true;
+}
+
+/* Devmaps that lead to the port's interface of now. */
+static int port_devmaps(struct kernel *k, uint32_t n, uint32_t ifindex)
+{
+	int ret;
+
+	if (k->port[n].ifindex == ifindex)
+		return 0;
+	ret = loader_devmaps(k->d->loader, n, ifindex);
+	k->port[n].ifindex = ret ? 0 : ifindex;
+	if (ret && !k->port[n].failed)
+		log_warn("crierd: no broadcast by %s: %s", k->d->tables->ports[n].name,
+			 strerror(-ret));
+	k->port[n].failed = ret;
+	return ret;
+}
+
+static bool fit_port(struct kernel *k, const struct fit *f)
+{
+	const struct crier_port *port = &k->d->tables->ports[f->port];
+	uint32_t ifindex = tbl_load(&port->ifindex);
+	int ret;
+
+	if (!ifindex || port->mode != CRIER_PORT_NATIVE)
+		return no(f, "its listeners' interface %.15s is not the kernel's in native mode",
+			  port->name);
+	if (k->port[f->port].closed)
+		return no(
+			f,
+			"interface %.15s takes no frames that XDP redirects; a veth does once its "
+			"other end has an XDP program, or GRO (`ethtool -K <that end> gro on`)",
+			port->name);
+	ret = port_devmaps(k, f->port, ifindex);
+	return ret ? no(f, "no broadcast by %.15s: %s", port->name, strerror(-ret)) : true;
+}
+
+/* ---- rooms ---- */
+
+static uint32_t words_count(const __u64 word[4])
+{
+	uint32_t n = 0;
+
+	for (int i = 0; i < 4; i++)
+		n += (uint32_t)__builtin_popcountll(word[i]);
+	return n;
+}
+
+/* A page of the room's: the one of its family with anybody on it. */
+static bool fit_page(const struct kernel *k, struct fit *f, uint32_t page, bool family6,
+		     uint32_t *ways)
+{
+	const struct crier_page *row = &k->d->tables->pages[page];
+
+	if (!row->count)
+		return true;
+	if (f->page[family6])
+		return no(f,
+			  "its listeners are on several pages, which one broadcast cannot serve");
+	f->page[family6] = page;
+	*ways += words_count(row->egress);
+	if (!row->egress_port)
+		return true;
+	if (f->port && f->port != row->egress_port)
+		return no(f, "its listeners are behind several interfaces");
+	f->port = row->egress_port;
+	return true;
+}
+
+static bool fit_pages(const struct kernel *k, uint32_t room, struct fit *f)
+{
+	const struct store *s = &k->d->store;
+	uint32_t ways = 0;
+
+	for (uint32_t i = 0; s->rooms[room].lists && i < s->t->config->shards * 2; i++) {
+		const struct page_list *l = &s->rooms[room].lists[i];
+
+		for (uint32_t n = 0; n < l->n; n++)
+			if (!fit_page(k, f, l->page[n], i % 2, &ways))
+				return false;
+	}
+	if (ways + s->rooms[room].unreachable != room_members(s, room))
+		return no(f, "its listeners are behind several interfaces");
+	return true;
+}
+
+/* Having outgrown it, a room comes back only when it has become an eighth smaller. */
+static uint32_t most_members(const struct kernel *k, uint32_t room)
+{
+	uint32_t most = (uint32_t)setting(k->d->tables, CRIER_SET_unit_slots);
+
+	return room_row(&k->d->store, room)->engine == CRIER_ENGINE_KERNEL ? most : most - most / 8;
+}
+
+static bool room_fits(struct kernel *k, uint32_t room, uint32_t most, struct fit *f)
+{
+	uint32_t members = room_members(&k->d->store, room);
+
+	if (!fit_anything(k, f))
+		return false;
+	if (members > most)
+		return no(f, "it has %u listeners, and one packet serves %u by itself (unit_slots)",
+			  members, most);
+	return fit_pages(k, room, f) && (!f->port || fit_port(k, f));
+}
+
+const char *kernel_why_not(struct kernel *k, uint32_t room, char *err, size_t size)
+{
+	struct fit f = {.err = err, .size = size};
+	uint32_t most = (uint32_t)setting(k->d->tables, CRIER_SET_unit_slots);
+
+	if (ports_look(k))
+		rooms_judge(k);
+	return room_fits(k, room, most, &f) ? NULL : err;
+}
+
+const char *kernel_why_off(const struct kernel *k)
+{
+	static char err[LOADER_ERR_LEN];
+	const struct fit f = {.err = err, .size = sizeof(err)};
+
+	return fit_anything(k, &f) ? NULL : err;
+}
+
+void kernel_room(void *kernel, uint32_t room)
+{
+	struct kernel *k = kernel;
+	struct crier_room *row = room_row(&k->d->store, room);
+	bool may =
+		row->wanted == CRIER_ENGINE_KERNEL || (row->wanted == ROOM_WANTED_AUTO && !k->dp);
+	uint32_t engine =
+		row->wanted == CRIER_ENGINE_NONE ? CRIER_ENGINE_NONE : CRIER_ENGINE_BYPASS;
+	struct fit f = {0};
+
+	if (may && room_fits(k, room, most_members(k, room), &f)) {
+		uint64_t word = kernel_word(f.page[0], f.page[1], f.port);
+
+		engine = CRIER_ENGINE_KERNEL;
+		if (row->kernel != word)
+			tbl_store_release(&row->kernel, word);
+	}
+	if (row->engine != engine)
+		tbl_store_release(&row->engine, engine);
+}
+
+/* ---- all rooms ---- */
+
+static bool rooms_step(struct task *task, struct budget *budget)
+{
+	struct kernel *k = (struct kernel *)task;
+
+	while ((k->room = room_next(&k->d->store, k->room))) {
+		kernel_room(k, k->room);
+		budget->asked |= 7;
+		if (budget_spent(budget))
+			return true;
+	}
+	if (!k->again)
+		return false;
+	k->again = false;
+	return true;
+}
+
+static void rooms_judge(struct kernel *k)
+{
+	if (k->room) {
+		k->again = true;
+		return;
+	}
+	loop_add(k->d->loop, &k->task);
+}
+
+void kernel_ports_changed(void *kernel)
+{
+	rooms_judge(kernel);
+}
+
+/*
+ * Is a crier-dp at work?  Its lock is there before its sockets are, and its words in the
+ * table may be an earlier one's: so it must have turned since it was seen first.
+ */
+static bool dp_at_work(struct kernel *k)
+{
+	const struct crierd *d = k->d;
+
+	if (!any_worker_alive(d)) {
+		k->dp_since_ns = 0;
+		return false;
+	}
+	if (!k->dp_since_ns)
+		k->dp_since_ns = loop_now_ns();
+	for (uint32_t n = 0; n < d->tables->config->max_workers; n++) {
+		const struct crier_worker *w = &d->tables->workers[n];
+
+		if (worker_is_known(d->tables, n) && worker_is_alive(d->run_dir, n) &&
+		    tbl_load(&w->turn_ns) > k->dp_since_ns && tbl_load(&w->port_mask))
+			return true;
+	}
+	return k->dp;
+}
+
+static void on_look(evutil_socket_t fd, short what, void *arg)
+{
+	struct kernel *k = arg;
+	uint64_t most = setting(k->d->tables, CRIER_SET_unit_slots);
+	bool dp = dp_at_work(k), changed = dp != k->dp || most != k->most;
+
+	(void)fd;
+	(void)what;
+	k->dp = dp;
+	k->most = most;
+	if (ports_look(k) || changed)
+		rooms_judge(k);
+}
+
+int kernel_open(struct crierd *d, struct kernel **out)
+{
+	struct kernel *k = calloc(1, sizeof(*k));
+
+	if (!k)
+		return -ENOMEM;
+	k->d = d;
+	k->task.step = rooms_step;
+	k->netdev = netdev_open();
+	/* Whoever is there was there before us. */
+	k->dp = any_worker_alive(d);
+	ports_look(k);
+	k->look = event_new(loop_base(d->loop), -1, EV_PERSIST, on_look, k);
+	if (!k->look || event_add(k->look, &look_each) < 0) {
+		kernel_close(k);
+		return -ENOMEM;
+	}
+	*out = k;
+	return 0;
+}
+
+void kernel_close(struct kernel *k)
+{
+	if (!k)
+		return;
+	loop_cancel(k->d->loop, &k->task);
+	if (k->look)
+		event_free(k->look);
+	netdev_close(k->netdev);
+	free(k);
+}

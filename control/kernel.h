@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The kernel engine's rooms: which of them XDP serves by itself, and when that changes.
+ *
+ * A room fits if its members stand on one page a family, are not more than unit_slots,
+ * and leave by one interface that can have it.  A room that asks for engine "kernel" has it
+ * while it fits; one with "auto" too, but only while no crier-dp is at work.  Otherwise
+ * it is crier-dp's.  A switch is one store, and takes effect with the next packet.
+ *
+ * All calls come from the event loop's thread.
+ */
+#ifndef CRIER_CONTROL_KERNEL_H
+#define CRIER_CONTROL_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct crierd;
+struct kernel;
+
+/* Before store_open(); the store's rooms are judged from the first turn of the loop on. */
+int kernel_open(struct crierd *d, struct kernel **out);
+void kernel_close(struct kernel *k);
+
+/* store_ops.changed: judges the room again, at once. */
+void kernel_room(void *kernel, uint32_t room);
+
+/* ports_on_change(): interfaces may be others now; all rooms are judged again. */
+void kernel_ports_changed(void *kernel);
+
+/*
+ * NULL: the room fits, or could if it were the kernel engine's.  Or why not, a sentence
+ * in err.
+ */
+const char *kernel_why_not(struct kernel *k, uint32_t room, char *err, size_t size);
+
+/* NULL, or why no room can have this engine here: for status. */
+const char *kernel_why_off(const struct kernel *k);
+
+#endif
