@@ -19,7 +19,9 @@ serving()
 	api GET /v1/rooms/talk | jq -r .serving
 }
 
-# judge NAME [option of publish...]: all that is published now and heard by those who stay.
+# judge_talk NAME ENGINE [option of publish...]: all that is published now and heard by those who
+# stay.  Slowly: a veth's ring holds 256 frames, so of a publisher's catching up with more than two
+# packets at once some copies would be lost there.
 judge_talk()
 {
 	judge_start --room talk --listeners "$T/stay" --churners "$T/come" --log "$T/$1.pub" \
@@ -53,7 +55,7 @@ else
 fi
 
 # The sink's program opens the veth: auto takes the kernel engine, since there is no crier-dp.
-judge_talk p1 kernel --rate 50 --sr 0.5 --seconds 4
+judge_talk p1 kernel --rate 25 --sr 0.5 --seconds 4
 wait_end p1
 all_right
 reconciles talk
@@ -63,7 +65,7 @@ want "copies, crier's word against the sink's" "$(stat_of .xdp.kernel_copies)" \
 want "packets, by stream" "$(stat_of .xdp.accepted)" "$(room_stat talk pkts)"
 
 # Who stays is not disturbed by who comes and goes.
-judge_talk p2 kernel --rate 100 --seconds 4
+judge_talk p2 kernel --rate 25 --seconds 4
 while alive p2; do
 	come_and_go
 done
@@ -74,7 +76,7 @@ reconciles talk
 want "copies of crier-dp's" 0 "$(stat_of .worker.copies)"
 
 # crierd may die at any moment, and the next one's program takes over in place.
-judge_talk p4 kernel --rate 100 --seconds 6
+judge_talk p4 kernel --rate 25 --seconds 6
 ctl room set talk engine=kernel >/dev/null || fail "room set"
 kills=0
 while alive p4 && [ "$kills" -lt 8 ]; do
@@ -99,7 +101,7 @@ ctl room set talk engine=auto >/dev/null || fail "room set"
 dp_start
 wait_until 10 served_by bypass || fail "auto leaves the room to the kernel engine"
 ctl room set talk engine=bypass >/dev/null || fail "room set"
-judge_talk p3 bypass --rate 50 --seconds 12
+judge_talk p3 bypass --rate 25 --seconds 12
 switches=0
 while alive p3 && [ "$switches" -lt 16 ]; do
 	ctl room set talk engine=kernel >/dev/null || fail "room set"
@@ -127,7 +129,7 @@ judge_end
 no_harm
 want "copies lost" 0 "$(judged lost)"
 want "RTCP copies lost" 0 "$(judged rtcp_lost)"
-want "copies seen" 60000 "$(judged copies_seen)"
+want "copies seen" 30000 "$(judged copies_seen)"
 # A packet that waits for crier-dp is overtaken by the next one, which the kernel engine takes.
 want_least "switches that reordered nothing" "$((switches / 2 + outgrown))" \
 	"$((switches + 2 * outgrown - $(judged reordered) / 100))"
