@@ -339,14 +339,12 @@ static bool sweep_run(struct sweeper *s, struct job *job, uint64_t now_ns)
 	return false;
 }
 
-static void rate_set(struct sweeper *s, uint64_t met, uint64_t now_ns)
+/* When copies may go on under the cap as it is now: one that is raised ends a long wait. */
+static uint64_t free_ns(const struct sweeper *s)
 {
 	uint64_t cap = setting(s->t, CRIER_SET_rate_cap_pps);
 
-	if (cap)
-		s->free_ns = now_ns + met * 1000000000ULL / cap;
-	else
-		s->free_ns = 0;
+	return cap ? s->turn_ns + s->turn_met * 1000000000ULL / cap : 0;
 }
 
 /*
@@ -369,7 +367,7 @@ bool sweeper_turn(struct sweeper *s, uint64_t now_ns)
 	uint32_t quantum = (uint32_t)setting(s->t, CRIER_SET_quantum_copies);
 	struct job *job;
 
-	if (now_ns < s->free_ns)
+	if (now_ns < free_ns(s))
 		return false;
 	job = jobs_next(s->jobs, quantum, now_ns);
 	if (!job)
@@ -388,14 +386,15 @@ bool sweeper_turn(struct sweeper *s, uint64_t now_ns)
 	end = s->io.now_ns();
 	cost_note(s, met, end - start);
 	busy_note(s, start, end);
-	rate_set(s, met, now_ns);
+	s->turn_met = met;
+	s->turn_ns = now_ns;
 	jobs_turn_over(s->jobs, job);
 	return true;
 }
 
 uint64_t sweeper_due_ns(const struct sweeper *s)
 {
-	uint64_t due = jobs_due_ns(s->jobs);
+	uint64_t due = jobs_due_ns(s->jobs), capped = free_ns(s);
 
-	return due < s->free_ns ? s->free_ns : due;
+	return due < capped ? capped : due;
 }

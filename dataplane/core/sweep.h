@@ -63,8 +63,9 @@ struct sweeper {
 	uint32_t out_ifindex[COPY_OUTS];
 	uint32_t out_number[COPY_OUTS]; /* crierd's */
 	struct busy busy;
-	uint64_t met;		  /* members, by all sweeps */
-	uint64_t free_ns;	  /* under rate_cap_pps: when copies may go on */
+	uint64_t met;	  /* members, by all sweeps */
+	uint64_t turn_ns; /* of the last turn: rate_cap_pps counts from there */
+	uint64_t turn_met;
 	bool stuck[COPY_OUTS];	  /* a port that was waited for in vain */
 	uint64_t lost[COPY_OUTS]; /* dropped by a port's device, not yet counted */
 	struct walk_burst burst;

@@ -542,6 +542,27 @@ static void test_rate_cap(void **state)
 	assert_int_equal(s->n, 1024);
 }
 
+/* What a cap made wait goes on when the cap is raised or taken away. */
+static void test_rate_cap_raised(void **state)
+{
+	struct state *s = *state;
+
+	fixture_fill4(&s->f, 1, 0, 1536, 100, 1);
+	tbl_store(&s->t.config->setting[CRIER_SET_rate_cap_pps], 1);
+	push(s, 1, 1, 1, 100);
+	run(s);
+	assert_int_equal(s->n, 512);
+	assert_int_equal(sweeper_due_ns(&s->s), s->now + 512000000000ULL);
+	tbl_store(&s->t.config->setting[CRIER_SET_rate_cap_pps], 512000);
+	assert_int_equal(sweeper_due_ns(&s->s), s->now + 1000000);
+	s->now += 1000000;
+	run(s);
+	assert_int_equal(s->n, 1024);
+	tbl_store(&s->t.config->setting[CRIER_SET_rate_cap_pps], 0);
+	run(s);
+	assert_int_equal(s->n, 1536);
+}
+
 /* Two packets 20 ms apart, so that the room's interval is known; the second one's sweep waits. */
 static void pace_begin(struct state *s, uint32_t members)
 {
@@ -787,6 +808,7 @@ int main(void)
 		TEST(test_deadman),
 		TEST(test_shards),
 		TEST(test_rate_cap),
+		TEST(test_rate_cap_raised),
 		TEST(test_pace),
 		TEST(test_pace_late),
 		TEST(test_pace_small),
