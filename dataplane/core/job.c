@@ -146,24 +146,46 @@ static void job_hurry(struct jobs *jobs, struct job *job)
 	line_append(jobs, job);
 }
 
-static struct job *job_open(struct jobs *jobs, uint32_t room, uint32_t generation)
-{
-	struct job *job = jobs->free_jobs;
-
-	jobs->free_jobs = job->next;
-	*job = (struct job){.room = room, .generation = generation};
-	jobs->by_room[room] = job;
-	jobs->count++;
-	line_append(jobs, job);
-	return job;
-}
-
 static void job_close(struct jobs *jobs, struct job *job)
 {
 	jobs->by_room[job->room] = NULL;
 	jobs->count--;
 	job->next = jobs->free_jobs;
 	jobs->free_jobs = job;
+}
+
+/*
+ * Away with one job in line that has no packets: jobs_succeed() took them, and no other
+ * came.  There is one whenever a packet is free and no job is.
+ */
+static void line_weed(struct jobs *jobs)
+{
+	struct job *before = jobs->turn, *job;
+
+	while (before->next->packets)
+		before = before->next;
+	job = before->next;
+	if (job == before)
+		jobs->turn = NULL;
+	else if (job == jobs->turn)
+		jobs->turn = before;
+	before->next = job->next;
+	job_close(jobs, job);
+}
+
+static struct job *job_open(struct jobs *jobs, uint32_t room, uint32_t generation)
+{
+	struct job *job;
+
+	if (!jobs->free_jobs)
+		line_weed(jobs);
+	job = jobs->free_jobs;
+	jobs->free_jobs = job->next;
+	*job = (struct job){.room = room, .generation = generation};
+	jobs->by_room[room] = job;
+	jobs->count++;
+	line_append(jobs, job);
+	return job;
 }
 
 /*

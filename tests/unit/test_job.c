@@ -280,6 +280,33 @@ static void test_paced_crowd(void **state)
 	jobs_free(j);
 }
 
+/* Rooms whose packets all went with their number hold jobs until their turn: others need them. */
+static void test_succeeded_crowd(void **state)
+{
+	struct jobs *j = jobs_new(ROOMS, 4);
+	uint32_t gone, waited;
+
+	(void)state;
+	for (uint32_t room = 0; room < 4; room++)
+		assert_true(push(j, room, 1, room));
+	for (uint32_t room = 0; room < 4; room++)
+		jobs_succeed(j, room, 2, &gone, &waited);
+	assert_int_equal(jobs_spare(j), 4);
+	for (uint32_t room = 4; room < 8; room++)
+		assert_true(push(j, room, 1, room));
+	assert_false(push(j, 8, 1, 8));
+	assert_int_equal(jobs_count(j), 4);
+	for (uint32_t room = 4; room < 8; room++) {
+		struct job *job = jobs_next(j, 10, 0);
+
+		assert_int_equal(job->room, room);
+		assert_false(jobs_packet_done(j, job));
+		jobs_turn_over(j, job);
+	}
+	assert_null(jobs_next(j, 10, 0));
+	jobs_free(j);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -287,7 +314,7 @@ int main(void)
 		cmocka_unit_test(test_fair),	   cmocka_unit_test(test_full),
 		cmocka_unit_test(test_successor),  cmocka_unit_test(test_drop),
 		cmocka_unit_test(test_paced),	   cmocka_unit_test(test_paced_crowd),
-		cmocka_unit_test(test_paced_gone),
+		cmocka_unit_test(test_paced_gone), cmocka_unit_test(test_succeeded_crowd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
