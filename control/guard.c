@@ -25,10 +25,12 @@ struct guard {
 	int eventfd;			   /* the thread writes, the loop reads */
 	struct guard_change *first, **end; /* in line; the first may be under way */
 	struct guard_counts counts;
-	bool building;	/* the first is on the thread */
-	bool part_free; /* grace is over: the nodes not in force may be written */
-	bool waiting;	/* for grace */
-	bool closed;	/* grace has the last word, and frees it */
+	bool building;	   /* the first is on the thread */
+	bool part_free;	   /* grace is over: the nodes not in force may be written */
+	bool waiting;	   /* for grace */
+	bool closed;	   /* grace has the last word, and frees it */
+	bool stale;	   /* the trees may be behind the list: see trees_renew() */
+	uint64_t moved_ns; /* when grace was over last: changes in line got on */
 	pthread_t thread;
 	/* The thread's while it builds. */
 	struct guard_change *job;
@@ -229,6 +231,7 @@ static void switch_over(struct guard *g, const struct guard_counts *counts)
 	tbl_store_release(&row(g)->roots, g->new_roots);
 	tbl_store(&row(g)->changed_s, (uint64_t)time(NULL));
 	g->counts = *counts;
+	g->stale = false;
 	part_retire(g);
 }
 
@@ -257,6 +260,8 @@ static void change_start(struct guard *g)
 	change_end(g);
 }
 
+static int trees_renew(struct guard *g);
+
 static void on_grace(void *arg)
 {
 	struct guard *g = arg;
@@ -267,6 +272,9 @@ static void on_grace(void *arg)
 	}
 	g->waiting = false;
 	g->part_free = true;
+	g->moved_ns = loop_now_ns();
+	if (!g->first && g->stale && trees_renew(g) != 0)
+		log_err("crierd: no memory to make the guard's trees anew");
 	change_start(g);
 }
 
@@ -297,6 +305,12 @@ static void patience_start(struct guard *g)
 		event_add(g->patience, &tv);
 }
 
+/* Since when the first in line has waited and nothing moved. */
+static uint64_t stuck_since_ns(const struct guard *g)
+{
+	return g->first->since_ns > g->moved_ns ? g->first->since_ns : g->moved_ns;
+}
+
 /* Those in line wait for grace, which a worker that does not turn can hold up. */
 static void on_patience(evutil_socket_t fd, short what, void *arg)
 {
@@ -305,7 +319,7 @@ static void on_patience(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	while (g->first && !g->building && now - g->first->since_ns >= PATIENCE_S * 1000000000ULL) {
+	while (g->first && !g->building && now - stuck_since_ns(g) >= PATIENCE_S * 1000000000ULL) {
 		refuse(g->first, 503,
 		       "the lists that were in force before the last change may still be read: "
 		       "worker %d does not turn; try again when it does",
@@ -383,6 +397,7 @@ static int trees_renew(struct guard *g)
 
 	if (!row(g)->roots && !(uint32_t)row(g)->list)
 		return 0;
+	g->stale = true;
 	c = guard_change_new(GUARD_ADD, 0);
 	if (!c)
 		return -ENOMEM;

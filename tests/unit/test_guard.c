@@ -381,6 +381,33 @@ static void test_killed(void)
 	}
 }
 
+/* Nor is it given up for a worker that doesn't turn for long. */
+static void test_killed_and_stuck(void)
+{
+	struct crier_guard_prefix p = prefix("10.0.0.0/8", CRIER_GUARD_BLOCK),
+				  q = prefix("11.0.0.0/8", CRIER_GUARD_BLOCK);
+	struct outcome out;
+	struct world w;
+	uint64_t roots;
+
+	start(&w);
+	need(change(&w, GUARD_ADD, 0, &p, 1).code == 200);
+	roots = w.tables.guard->roots;
+	need(change(&w, GUARD_ADD, 0, &q, 1).code == 200);
+	world_close(&w);
+	w.tables.guard->roots = roots;
+	w.tables.workers[0].quiescent = 1;
+	world_open(&w, false);
+	submit(&w, GUARD_ADD, 0, &p, 1, &out);
+	while (!out.code)
+		need(event_base_loop(loop_base(w.d.loop), EVLOOP_ONCE) >= 0);
+	need(out.code == 503 && lookup(&w.tables, &q.addr) == CRIER_GUARD_NONE);
+	w.tables.workers[0].quiescent = 2;
+	world_settle(&w);
+	need(lookup(&w.tables, &q.addr) == CRIER_GUARD_BLOCK);
+	end(&w);
+}
+
 /* A crierd that ends while a change is under way, or in line, leaves what was in force. */
 static void test_stopped(void)
 {
@@ -405,5 +432,6 @@ int main(void)
 	test_killed();
 	test_stopped();
 	test_stuck_worker();
+	test_killed_and_stuck();
 	return 0;
 }
