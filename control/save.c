@@ -14,7 +14,7 @@
 
 #define SAVE_BATCH 500 /* listeners or prefixes a line */
 
-enum save_part { SAVE_ROOMS, SAVE_BLOCK, SAVE_ALLOW, SAVE_LISTENERS, SAVE_SETTINGS };
+enum save_part { SAVE_ROOMS, SAVE_PREFIXES, SAVE_LISTENERS, SAVE_SETTINGS };
 
 struct save {
 	struct pieces pieces; /* first */
@@ -22,6 +22,7 @@ struct save {
 	uint32_t room;
 	struct member_walk walk;
 	struct guard_walk prefixes;
+	bool any_prefixes; /* the lists have begun */
 };
 
 static void save_room(struct save *s, const struct store *store)
@@ -30,7 +31,7 @@ static void save_room(struct save *s, const struct store *store)
 
 	s->room = room_next(store, s->room);
 	if (!s->room) {
-		s->part = SAVE_BLOCK;
+		s->part = SAVE_PREFIXES;
 		return;
 	}
 	pieces_json(&s->pieces, json_pack("{s:o}", "room", api_room_spec_json(store, s->room)),
@@ -38,32 +39,50 @@ static void save_room(struct save *s, const struct store *store)
 	evbuffer_add(s->pieces.data, "\n", 1);
 }
 
-/* An empty list has its line too: that it is empty is to be restored. */
-static void save_prefixes(struct save *s, const struct guard *guard, uint32_t value)
+static void save_list(struct save *s, const struct crier_guard_prefix *p, uint32_t n,
+		      uint32_t value)
 {
-	struct crier_guard_prefix p[SAVE_BATCH];
 	char text[SAVE_BATCH * (PREFIX_STRLEN + 3)], *at = text;
-	bool first = !s->prefixes.begun, more;
-	uint32_t n;
 
-	more = guard_walk_next(guard, &s->prefixes, value, p, SAVE_BATCH, &n);
 	for (uint32_t i = 0; i < n; i++) {
-		if (i)
+		if (p[i].value != value)
+			continue;
+		if (at > text)
 			*at++ = ',';
 		*at++ = '"';
 		at += strlen(guard_prefix_format(at, &p[i]));
 		*at++ = '"';
 	}
-	if (n || first) {
-		evbuffer_add_printf(s->pieces.data, "{\"guard\":{\"action\":\"%s\",\"add\":[",
-				    guard_value_name(value));
-		evbuffer_add(s->pieces.data, text, (size_t)(at - text));
-		evbuffer_add(s->pieces.data, "]}}\n", 4);
-	}
-	if (more)
+	if (at == text)
 		return;
-	s->prefixes.begun = false;
-	s->part++;
+	evbuffer_add_printf(s->pieces.data, "{\"guard\":{\"action\":\"%s\",\"add\":[",
+			    guard_value_name(value));
+	evbuffer_add(s->pieces.data, text, (size_t)(at - text));
+	evbuffer_add(s->pieces.data, "]}}\n", 4);
+}
+
+/*
+ * Both lists in one walk: a prefix that goes from one to the other meanwhile is met once,
+ * and not saved for both.  First two lines without prefixes: that a list is empty is to be
+ * restored, too.
+ */
+static void save_prefixes(struct save *s, const struct guard *guard)
+{
+	struct crier_guard_prefix p[SAVE_BATCH];
+	uint32_t n;
+	bool more;
+
+	if (!s->any_prefixes) {
+		evbuffer_add_printf(s->pieces.data,
+				    "{\"guard\":{\"action\":\"block\",\"add\":[]}}\n"
+				    "{\"guard\":{\"action\":\"allow\",\"add\":[]}}\n");
+		s->any_prefixes = true;
+	}
+	more = guard_walk_next(guard, &s->prefixes, CRIER_GUARD_NONE, p, SAVE_BATCH, &n);
+	save_list(s, p, n, CRIER_GUARD_BLOCK);
+	save_list(s, p, n, CRIER_GUARD_ALLOW);
+	if (!more)
+		s->part = SAVE_LISTENERS;
 }
 
 static void save_batch(struct save *s, const struct store *store, const struct crier_endpoint *ep,
@@ -122,11 +141,8 @@ static bool save_more(struct pieces *p)
 	case SAVE_ROOMS:
 		save_room(s, &d->store);
 		return true;
-	case SAVE_BLOCK:
-		save_prefixes(s, d->guard, CRIER_GUARD_BLOCK);
-		return true;
-	case SAVE_ALLOW:
-		save_prefixes(s, d->guard, CRIER_GUARD_ALLOW);
+	case SAVE_PREFIXES:
+		save_prefixes(s, d->guard);
 		return true;
 	case SAVE_LISTENERS:
 		save_listeners(s, &d->store);
