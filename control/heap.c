@@ -44,18 +44,19 @@ bool heap_idle(void)
 	return m.keepcost > HEAP_KEEP + HEAP_STEP && m.fordblks - m.keepcost < HOLES_MOST;
 }
 
-void heap_step(void)
+bool heap_step(void)
 {
-	malloc_trim(mallinfo2().keepcost - HEAP_STEP);
+	size_t before = mallinfo2().keepcost;
+
+	malloc_trim(before - HEAP_STEP);
+	return mallinfo2().keepcost < before;
 }
 
 static bool step(struct task *task, struct budget *budget)
 {
 	(void)task;
 	(void)budget;
-	if (heap_idle())
-		heap_step();
-	return heap_idle();
+	return heap_idle() && heap_step() && heap_idle();
 }
 
 struct task heap_task = {.step = step};

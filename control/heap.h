@@ -22,8 +22,11 @@ void heap_init(void);
 /* True: enough is free at the heap's end for a step or more. */
 bool heap_idle(void);
 
-/* Gives back one step's worth. */
-void heap_step(void);
+/*
+ * Gives back one step's worth.  False: nothing can be given back, for the heap's end isn't
+ * the break (which somebody else moved, or which may not grow further).
+ */
+bool heap_step(void);
 
 /* A task of heap_step() for as long as heap_idle(). */
 extern struct task heap_task;

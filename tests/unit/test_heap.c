@@ -74,11 +74,23 @@ static void leaves_holes(void **state)
 	assert_true(heap_idle());
 }
 
+/* Where the break is somebody else's, the task ends. */
+static void ends_without_the_break(void **state)
+{
+	(void)state;
+	pieces_take();
+	pieces_free(0);
+	assert_ptr_not_equal(sbrk(4096), (void *)-1);
+	assert_true(heap_idle());
+	assert_false(heap_task.step(&heap_task, NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shrinks_in_steps),
 		cmocka_unit_test(leaves_holes),
+		cmocka_unit_test(ends_without_the_break),
 	};
 
 	heap_init();
