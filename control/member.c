@@ -329,8 +329,9 @@ int member_remove(struct store *s, uint32_t room, const struct crier_endpoint *e
 	if (note->family6 && grace_defer_number(s->grace, limbo_end, s, slot) != 0)
 		log_err("crierd: no memory; slot %u stays taken until crierd is started again",
 			slot);
-	list_trim(s, l, &s->rooms[room].empty[note->family6]);
+	/* Before a page goes: the kernel engine must not be led to it any more. */
 	tell_changed(s, room);
+	list_trim(s, l, &s->rooms[room].empty[note->family6]);
 	return 0;
 }
 

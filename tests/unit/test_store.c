@@ -661,6 +661,34 @@ static void test_walk_is_in_order_of_joins(void **state)
 	assert_int_equal(k, 5000);
 }
 
+static uint32_t told_page, told;
+
+static void on_changed(void *arg, uint32_t room)
+{
+	(void)arg;
+	(void)room;
+	told++;
+	assert_true(world.tables.pages[told_page].owner);
+}
+
+/* The kernel engine is told that a page has nobody left before the page is nobody's. */
+static void test_told_before_trim(void **state)
+{
+	uint32_t room = world_room(&world, "told");
+	struct crier_endpoint last = world_ep4(256), other = world_ep6(0);
+
+	(void)state;
+	add_many(room, 0, 257);
+	assert_int_equal(member_add(&world.d.store, room, &other), 0);
+	remove_many(room, 0, 256);
+	told_page = slot_page(slot_of(room, last));
+	told = 0;
+	world.d.store.ops.changed = on_changed;
+	assert_int_equal(member_remove(&world.d.store, room, &last), 0);
+	assert_int_equal(told, 1);
+	assert_int_equal(world.tables.pages[told_page].owner, 0);
+}
+
 int main(void)
 {
 #define world_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -671,6 +699,7 @@ int main(void)
 		cmocka_unit_test(test_names),
 		world_test(test_join_fills_lowest_hole),
 		world_test(test_tail_is_trimmed_after_grace),
+		world_test(test_told_before_trim),
 		world_test(test_v6_slot_waits_for_grace),
 		world_test(test_v4_slot_is_free_at_once),
 		world_test(test_full_says_so),
