@@ -256,7 +256,7 @@ static int engine_set(struct crierd *d, uint32_t room, uint32_t wanted, char err
 	}
 	row->wanted = wanted;
 	if (d->kernel)
-		kernel_room(d->kernel, room);
+		kernel_room_wanted(d->kernel, room);
 	else
 		tbl_store(&row->engine,
 			  wanted == CRIER_ENGINE_NONE ? CRIER_ENGINE_NONE : CRIER_ENGINE_BYPASS);

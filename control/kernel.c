@@ -97,12 +97,20 @@ static bool fit_anything(const struct kernel *k, const struct fit *f)
 	return true;
 }
 
-/* Devmaps that lead to the port's interface of now. */
+static bool port_is_up(const struct kernel *k, uint32_t n)
+{
+	return tbl_load(&k->d->tables->ports[n].mac) >> 48 & 1;
+}
+
+/*
+ * Devmaps that lead to the port's interface of now.  While that is down nothing is sent by
+ * them, and it may be gone.
+ */
 static int port_devmaps(struct kernel *k, uint32_t n, uint32_t ifindex)
 {
 	int ret;
 
-	if (k->port[n].ifindex == ifindex)
+	if (k->port[n].ifindex == ifindex || !port_is_up(k, n))
 		return 0;
 	ret = loader_devmaps(k->d->loader, n, ifindex);
 	k->port[n].ifindex = ret ? 0 : ifindex;
@@ -181,12 +189,21 @@ static bool fit_pages(const struct kernel *k, uint32_t room, struct fit *f)
 	return true;
 }
 
-/* Having outgrown it, a room comes back only when it has become an eighth smaller. */
+static uint32_t unit_slots(const struct kernel *k)
+{
+	return (uint32_t)setting(k->d->tables, CRIER_SET_unit_slots);
+}
+
+/*
+ * Having outgrown it, a room comes back only when it has become an eighth smaller; at once
+ * if there is no crier-dp to serve it meanwhile.
+ */
 static uint32_t most_members(const struct kernel *k, uint32_t room)
 {
-	uint32_t most = (uint32_t)setting(k->d->tables, CRIER_SET_unit_slots);
+	uint32_t most = unit_slots(k);
+	bool stays = room_row(&k->d->store, room)->engine == CRIER_ENGINE_KERNEL;
 
-	return room_row(&k->d->store, room)->engine == CRIER_ENGINE_KERNEL ? most : most - most / 8;
+	return stays || !k->dp ? most : most - most / 8;
 }
 
 static bool room_fits(struct kernel *k, uint32_t room, uint32_t most, struct fit *f)
@@ -204,11 +221,10 @@ static bool room_fits(struct kernel *k, uint32_t room, uint32_t most, struct fit
 const char *kernel_why_not(struct kernel *k, uint32_t room, char *err, size_t size)
 {
 	struct fit f = {.err = err, .size = size};
-	uint32_t most = (uint32_t)setting(k->d->tables, CRIER_SET_unit_slots);
 
 	if (ports_look(k))
 		rooms_judge(k);
-	return room_fits(k, room, most, &f) ? NULL : err;
+	return room_fits(k, room, unit_slots(k), &f) ? NULL : err;
 }
 
 const char *kernel_why_off(const struct kernel *k)
@@ -219,9 +235,8 @@ const char *kernel_why_off(const struct kernel *k)
 	return fit_anything(k, &f) ? NULL : err;
 }
 
-void kernel_room(void *kernel, uint32_t room)
+static void room_judge(struct kernel *k, uint32_t room, uint32_t most)
 {
-	struct kernel *k = kernel;
 	struct crier_room *row = room_row(&k->d->store, room);
 	bool may =
 		row->wanted == CRIER_ENGINE_KERNEL || (row->wanted == ROOM_WANTED_AUTO && !k->dp);
@@ -229,7 +244,7 @@ void kernel_room(void *kernel, uint32_t room)
 		row->wanted == CRIER_ENGINE_NONE ? CRIER_ENGINE_NONE : CRIER_ENGINE_BYPASS;
 	struct fit f = {0};
 
-	if (may && room_fits(k, room, most_members(k, room), &f)) {
+	if (may && room_fits(k, room, most, &f)) {
 		uint64_t word = kernel_word(f.page[0], f.page[1], f.port);
 
 		engine = CRIER_ENGINE_KERNEL;
@@ -238,6 +253,16 @@ void kernel_room(void *kernel, uint32_t room)
 	}
 	if (row->engine != engine)
 		tbl_store_release(&row->engine, engine);
+}
+
+void kernel_room(void *kernel, uint32_t room)
+{
+	room_judge(kernel, room, most_members(kernel, room));
+}
+
+void kernel_room_wanted(struct kernel *k, uint32_t room)
+{
+	room_judge(k, room, unit_slots(k));
 }
 
 /* ---- all rooms ---- */
@@ -269,7 +294,13 @@ static void rooms_judge(struct kernel *k)
 
 void kernel_ports_changed(void *kernel)
 {
-	rooms_judge(kernel);
+	struct kernel *k = kernel;
+
+	/* One that went took its entries out of the devmaps, and may be back by its number. */
+	for (uint32_t n = 1; n < CRIER_MAX_PORTS; n++)
+		if (!port_is_up(k, n))
+			k->port[n].ifindex = 0;
+	rooms_judge(k);
 }
 
 /*
@@ -299,7 +330,7 @@ static bool dp_at_work(struct kernel *k)
 static void on_look(evutil_socket_t fd, short what, void *arg)
 {
 	struct kernel *k = arg;
-	uint64_t most = setting(k->d->tables, CRIER_SET_unit_slots);
+	uint64_t most = unit_slots(k);
 	bool dp = dp_at_work(k), changed = dp != k->dp || most != k->most;
 
 	(void)fd;

@@ -26,6 +26,9 @@ void kernel_close(struct kernel *k);
 /* store_ops.changed: judges the room again, at once. */
 void kernel_room(void *kernel, uint32_t room);
 
+/* The operator asks for its engine now: it may have as many as kernel_why_not() lets it. */
+void kernel_room_wanted(struct kernel *k, uint32_t room);
+
 /* ports_on_change(): interfaces may be others now; all rooms are judged again. */
 void kernel_ports_changed(void *kernel);
 

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Who serves a room, by how many listeners it has and whether there is a crier-dp.  They have
+ * no way out, so that no interface is needed.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "control/kernel.h"
+#include "control/member.h"
+#include "world.h"
+#include "xdp/loader.h"
+
+static struct world world;
+static struct loader loader; /* which has the program: its descriptor is not -1 */
+static char dir[] = "/tmp/crier-engine-XXXXXX";
+static char lock[sizeof(dir) + 16];
+static int dp;
+
+/* A worker is alive whose lock is held. */
+static void dp_start(void)
+{
+	struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	dp = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(dp >= 0);
+	assert_int_equal(fcntl(dp, F_OFD_SETLK, &all), 0);
+	world.tables.workers[0].started_ns = 1;
+}
+
+static void kernel_up(void)
+{
+	assert_int_equal(kernel_open(&world.d, &world.d.kernel), 0);
+	world.d.store.ops.changed = kernel_room;
+	world.d.store.ops.changed_arg = world.d.kernel;
+}
+
+static int setup(void **state)
+{
+	struct tables_size size = world_size(16 * 256, 16 * 256);
+
+	(void)state;
+	world_tables(&world, &size);
+	world_open(&world, true);
+	world.via = 0;
+	world.d.loader = &loader;
+	world.d.run_dir = dir;
+	dp = -1;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	kernel_close(world.d.kernel);
+	world_close(&world);
+	world_free(&world);
+	if (dp >= 0)
+		close(dp);
+	unlink(lock);
+	return 0;
+}
+
+static void come(uint32_t room, uint32_t from, uint32_t to)
+{
+	for (uint32_t i = from; i < to; i++) {
+		struct crier_endpoint ep = world_ep4(i);
+
+		assert_int_equal(member_add(&world.d.store, room, &ep), 1);
+	}
+}
+
+static void go(uint32_t room, uint32_t from, uint32_t to)
+{
+	for (uint32_t i = from; i < to; i++) {
+		struct crier_endpoint ep = world_ep4(i);
+
+		assert_int_equal(member_remove(&world.d.store, room, &ep), 0);
+	}
+}
+
+static uint32_t engine(uint32_t room)
+{
+	return room_row(&world.d.store, room)->engine;
+}
+
+/* Nobody else serves it: whoever fits is served. */
+static void alone(void **state)
+{
+	uint32_t room;
+
+	(void)state;
+	kernel_up();
+	room = world_room(&world, "alone");
+	come(room, 0, 128);
+	assert_int_equal(engine(room), CRIER_ENGINE_KERNEL);
+	come(room, 128, 129);
+	assert_int_equal(engine(room), CRIER_ENGINE_BYPASS);
+	go(room, 128, 129);
+	assert_int_equal(engine(room), CRIER_ENGINE_KERNEL);
+}
+
+/* Beside crier-dp a room that outgrew the engine comes back later, but when asked at once. */
+static void beside(void **state)
+{
+	struct crier_room *row;
+	uint32_t room;
+	char err[256];
+
+	(void)state;
+	dp_start();
+	kernel_up();
+	room = world_room(&world, "beside");
+	row = room_row(&world.d.store, room);
+	come(room, 0, 120);
+	assert_int_equal(engine(room), CRIER_ENGINE_BYPASS);
+	assert_null(kernel_why_not(world.d.kernel, room, err, sizeof(err)));
+	row->wanted = CRIER_ENGINE_KERNEL;
+	kernel_room_wanted(world.d.kernel, room);
+	assert_int_equal(engine(room), CRIER_ENGINE_KERNEL);
+	come(room, 120, 129);
+	assert_int_equal(engine(room), CRIER_ENGINE_BYPASS);
+	go(room, 113, 129);
+	assert_int_equal(engine(room), CRIER_ENGINE_BYPASS);
+	go(room, 112, 113);
+	assert_int_equal(engine(room), CRIER_ENGINE_KERNEL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(alone, setup, teardown),
+		cmocka_unit_test_setup_teardown(beside, setup, teardown),
+	};
+	int ret;
+
+	if (!mkdtemp(dir))
+		return 1;
+	snprintf(lock, sizeof(lock), "%s/worker.0.lock", dir);
+	ret = cmocka_run_group_tests(tests, NULL, NULL);
+	rmdir(dir);
+	return ret;
+}
