@@ -154,14 +154,18 @@ static int port_attach(struct ports *p, uint32_t n, const struct link *l, char e
 	struct own *own = &p->own[n];
 	struct loader_attached got = {0};
 	char note[LOADER_NOTE_LEN] = "";
-	uint32_t flags = own->flags;
+	uint32_t flags = own->flags, was = port->mode;
 	int rc;
 
 	own->vlan_note[0] = '\0';
 	if (own->want == PORT_DPDK)
 		return port_attach_tap(p, n, l, err);
+	/* Before its first packet: in generic mode no room may be broadcast. */
+	if (own->want == PORT_GENERIC)
+		tbl_store_release(&port->mode, CRIER_PORT_GENERIC);
 	rc = loader_attach(p->loader, l->name, n, modes[own->want], &got, err);
 	if (rc) {
+		tbl_store(&port->mode, was);
 		snprintf(own->attach_note, sizeof(own->attach_note), "%.*s", PORT_NOTE_LEN - 1,
 			 err);
 		return rc;
