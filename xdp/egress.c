@@ -53,9 +53,15 @@ static int egress_load(struct loader *l, bool run, struct egress_bpf **out)
 void egress_open(struct loader *l)
 {
 	struct egress_bpf *skel;
-	int ret = egress_load(l, false, &skel);
+	int ret;
 
 	l->egress_fd = -1;
+	if (!kernel_broadcasts()) {
+		snprintf(l->egress_why, sizeof(l->egress_why),
+			 "XDP cannot broadcast before Linux 5.14");
+		return;
+	}
+	ret = egress_load(l, false, &skel);
 	if (ret) {
 		snprintf(l->egress_why, sizeof(l->egress_why),
 			 "this kernel does not take the program that makes them: %s",

@@ -16,18 +16,31 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-int kernel_check(char err[LOADER_ERR_LEN])
+/* Is it Linux 5.`least` or later?  An odd name is: let the kernel itself refuse. */
+static bool release_is(const char *release, unsigned int least)
 {
 	unsigned int major = 0, minor = 0;
+
+	return sscanf(release, "%u.%u", &major, &minor) != 2 || major > 5 ||
+	       (major == 5 && minor >= least);
+}
+
+int kernel_check(char err[LOADER_ERR_LEN])
+{
 	struct utsname u;
 
-	if (uname(&u) || sscanf(u.release, "%u.%u", &major, &minor) != 2)
-		return 0; /* an odd name; let the kernel itself refuse */
-	if (major > 5 || (major == 5 && minor >= 11))
+	if (uname(&u) || release_is(u.release, 11))
 		return 0;
 	err_say(err, "Linux %s is too old: crier needs 5.11 or later (a clock that XDP can afford)",
 		u.release);
 	return -EOPNOTSUPP;
+}
+
+bool kernel_broadcasts(void)
+{
+	struct utsname u;
+
+	return uname(&u) || release_is(u.release, 14);
 }
 
 /* -1: there is none to be read. */

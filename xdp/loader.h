@@ -47,4 +47,7 @@ int nic_driver(const char *ifname, char driver[32]);
 /* -EOPNOTSUPP before 5.11: links to XDP programs, and a clock that they can afford. */
 int kernel_check(char err[LOADER_ERR_LEN]);
 
+/* Redirects to all of a devmap (5.14); before, such packets are dropped when it is tried. */
+bool kernel_broadcasts(void);
+
 #endif
