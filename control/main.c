@@ -275,6 +275,8 @@ static void on_heartbeat(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	tbl_store(&m->tables.config->heartbeat_ns, loop_now_ns());
+	if (m->d.ports)
+		ports_look(m->d.ports);
 	if (heap_idle())
 		loop_add(m->d.loop, &heap_task);
 }

@@ -128,6 +128,14 @@ static void port_fill(struct ports *p, uint32_t n, const struct link *l)
 	tbl_store_release(&port->ifindex, l->ifindex);
 }
 
+void ports_look(struct ports *p)
+{
+	for (uint32_t n = 1; n < CRIER_MAX_PORTS; n++)
+		if (p->own[n].attached && p->own[n].want == PORT_DPDK)
+			tbl_store(&p->t->ports[n].speed_mbps,
+				  port_speed(PORT_DPDK, p->own[n].name));
+}
+
 /* A card that is DPDK's: what comes by it is judged by crier-dp, no program is needed. */
 static int port_attach_tap(struct ports *p, uint32_t n, const struct link *l,
 			   char err[PORTS_ERR_LEN])

@@ -62,6 +62,12 @@ int ports_add(struct ports *p, const char *name, enum port_want want, uint32_t f
 /* After the last ports_add at start-up: frees ports of an earlier crierd not added again. */
 void ports_prune(struct ports *p);
 
+/*
+ * Each second: crier-dp tells a TAP its card's speed, of which no message comes; the one of
+ * the carrier that follows may have been sent before.
+ */
+void ports_look(struct ports *p);
+
 /* One more address that is ours though no interface has it: the engine's on crier0. */
 void ports_add_local(struct ports *p, const struct crier_addr *addr, uint32_t ifindex);
 
