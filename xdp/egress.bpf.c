@@ -198,14 +198,13 @@ PACKET_INLINE void why_count(struct crier_room_counters *row, enum why why)
 		KERNEL_ADD(row, mtu, 1);
 }
 
-PACKET_INLINE int write4(struct xdp_md *ctx, const struct crier_kjob *job, const struct target *to,
+PACKET_INLINE int write4(struct xdp_md *ctx, const struct target *to,
 			 const struct rewrite_packet *packet, __u32 head)
 {
 	__u8 *eth = (__u8 *)(long)ctx->data, *end = (__u8 *)(long)ctx->data_end, *ip;
 	struct rewrite_base base;
 	struct rewrite_udp *udp;
 
-	(void)job;
 	if (eth + REWRITE_LINK_MAX > end || head > REWRITE_LINK_MAX)
 		return XDP_DROP;
 	ip = eth + head;
@@ -218,14 +217,13 @@ PACKET_INLINE int write4(struct xdp_md *ctx, const struct crier_kjob *job, const
 	return XDP_PASS;
 }
 
-PACKET_INLINE int write6(struct xdp_md *ctx, const struct crier_kjob *job, const struct target *to,
+PACKET_INLINE int write6(struct xdp_md *ctx, const struct target *to,
 			 const struct rewrite_packet *packet, __u32 head)
 {
 	__u8 *eth = (__u8 *)(long)ctx->data, *end = (__u8 *)(long)ctx->data_end, *ip;
 	struct rewrite_base base;
 	struct rewrite_udp *udp;
 
-	(void)job;
 	if (eth + REWRITE_LINK_MAX > end || head > REWRITE_LINK_MAX)
 		return XDP_DROP;
 	ip = eth + head;
@@ -257,8 +255,7 @@ PACKET_INLINE int copy_write(struct xdp_md *ctx, const struct crier_kjob *job,
 
 	if (more && bpf_xdp_adjust_head(ctx, -more))
 		return XDP_DROP;
-	return to->family6 ? write6(ctx, job, to, &packet, head)
-			   : write4(ctx, job, to, &packet, head);
+	return to->family6 ? write6(ctx, to, &packet, head) : write4(ctx, to, &packet, head);
 }
 
 /* The job whose clone this is, or NULL: it is gone. */
