@@ -206,7 +206,8 @@ CRIER_ASSERT_SIZE(struct crier_seen_page, 1024);
 enum crier_engine {
 	CRIER_ENGINE_NONE, /* packets are dropped, counted */
 	CRIER_ENGINE_BYPASS,
-	CRIER_ENGINE_KERNEL,
+	CRIER_ENGINE_KERNEL, /* XDP broadcasts the packet itself */
+	CRIER_ENGINE_PAGE,   /* crier-dp sends a trigger a unit: see "triggers" */
 };
 
 enum crier_payload {
@@ -388,6 +389,7 @@ CRIER_ASSERT_SIZE(struct crier_port, 64);
 
 #define CRIER_PORT_LOCAL 1	 /* our end of crier0 */
 #define CRIER_PORT_VLAN_HIDDEN 2 /* the NIC strips VLAN tags before XDP sees them */
+#define CRIER_PORT_BROADCASTS 4	 /* atomic: its devmaps are there and it takes redirected frames */
 
 /*
  * ---- workers ---------------------------------------------------------------------
@@ -405,7 +407,7 @@ struct crier_worker {
 	__u32 ports;	 /* how many */
 	__u64 port_mask; /* ports it serves, bit = port number */
 	__u32 stride;	 /* workers of its process; 0 is 1 */
-	__u32 pad0;
+	__u32 pages;	 /* atomic: 1: it has a page port, rooms may be CRIER_ENGINE_PAGE */
 	__u64 reserved[9];
 };
 CRIER_ASSERT_SIZE(struct crier_worker, 128);
