@@ -41,16 +41,20 @@ PACKET_INLINE __u32 broadcast_snapshot(const struct crier_page *page, __u64 to[4
 	return n;
 }
 
+/* The page's owner word if it is that room's, else 0. */
+PACKET_INLINE __u64 broadcast_owner(const struct crier_page *page, __u32 room, __u32 generation)
+{
+	__u64 owner = STEER_LOAD(&page->owner);
+
+	return owner_room(owner) == room && owner_generation(owner) == generation ? owner : 0;
+}
+
 PACKET_INLINE const struct crier_page *broadcast_page(__u32 n, __u32 port,
 						      const struct steer_result *to)
 {
 	const struct crier_page *page = bpf_map_lookup_elem(&pages, &n);
-	__u64 owner;
 
-	if (!page)
-		return 0;
-	owner = STEER_LOAD(&page->owner);
-	if (owner_room(owner) != to->room || owner_generation(owner) != to->generation)
+	if (!page || !broadcast_owner(page, to->room, to->generation))
 		return 0;
 	/* Without a member who has a way out the page speaks of no port. */
 	if (page->egress_port != port &&
@@ -214,6 +218,19 @@ __attribute__((noinline)) int broadcast_sum(struct xdp_md *ctx)
 	return sum_fold(sum);
 }
 
+/* Number and key go their ways: the one into a packet of kernel.h's shape, which goes, too. */
+PACKET_INLINE int broadcast_go(struct xdp_md *ctx, const struct broadcast *b, void *clones)
+{
+	__u8 *data = (__u8 *)(long)ctx->data, *end = (__u8 *)(long)ctx->data_end;
+
+	if (data + KERNEL_HEAD > end)
+		return XDP_DROP;
+	*(__u16 *)(data + 6) = (__u16)b->number;
+	*(__u16 *)(data + 8) = (__u16)(b->number >> 16);
+	*(__u16 *)(data + 10) = (__u16)(b->number >> 32);
+	return (int)bpf_redirect_map(clones, 0, BPF_F_BROADCAST);
+}
+
 /*
  * Gives the packet the shape of kernel.h, sums its payload and broadcasts it.  Whatever
  * fails leaves the job's clones untaken, which its place's next job counts lost.
@@ -223,15 +240,12 @@ __attribute__((noinline)) int broadcast_send(struct xdp_md *ctx, const struct st
 {
 	__u32 place, key, len;
 	struct crier_kjob *job;
-	__u8 *data, *end;
-	__u64 number;
 	void *clones;
 	int tail;
 
 	if (!to || !b)
 		return XDP_DROP;
-	number = b->number;
-	place = kernel_place(number);
+	place = kernel_place(b->number);
 	key = b->key;
 	job = bpf_map_lookup_elem(&kjobs, &place);
 	clones = bpf_map_lookup_elem(&devmaps, &key);
@@ -244,14 +258,7 @@ __attribute__((noinline)) int broadcast_send(struct xdp_md *ctx, const struct st
 	if (to->payload != KERNEL_HEAD && bpf_xdp_adjust_head(ctx, (int)to->payload - KERNEL_HEAD))
 		return XDP_DROP;
 	job->payload_sum = (__u32)broadcast_sum(ctx);
-	data = (__u8 *)(long)ctx->data;
-	end = (__u8 *)(long)ctx->data_end;
-	if (data + KERNEL_HEAD > end)
-		return XDP_DROP;
-	*(__u16 *)(data + 6) = (__u16)number;
-	*(__u16 *)(data + 8) = (__u16)(number >> 16);
-	*(__u16 *)(data + 10) = (__u16)(number >> 32);
-	return (int)bpf_redirect_map(clones, 0, BPF_F_BROADCAST);
+	return broadcast_go(ctx, b, clones);
 }
 
 #endif

@@ -4,8 +4,9 @@
  * of its interface and RX queue; everything else is Linux's, or is refused and
  * counted.  The decision itself is steer.h's, with guard.h's.
  *
- * One program serves all interfaces.  The maps are made by load.c, with the sizes
- * that crierd was told; max_entries below are placeholders.
+ * One program serves all interfaces; a second one the injector, by which crier-dp asks for
+ * broadcasts.  The maps are made by load.c, with the sizes that crierd was told; max_entries
+ * below are placeholders.
  */
 #include <linux/bpf.h>
 #include <linux/types.h>
@@ -36,6 +37,7 @@ ARRAY(stream_counters, crier_stream_counters);
 ARRAY(pages, crier_page);
 ARRAY(kjobs, crier_kjob);
 ARRAY(kernel_counters, crier_room_counters);
+ARRAY(triggers, crier_trigger_slot);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
@@ -82,6 +84,8 @@ struct {
 #include "steer.h"
 
 #include "broadcast.h"
+
+#include "trigger_take.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -229,4 +233,10 @@ int crier_xdp(struct xdp_md *ctx)
 	count_stream(cpu, to.stream, to.payload_len, verdict == CRIER_XDP_accepted);
 	capture_if_wanted(ctx, cpu, verdict, to.room);
 	return kernel ? broadcast_send(ctx, &to, &broadcast) : action;
+}
+
+SEC("xdp")
+int crier_trigger(struct xdp_md *ctx)
+{
+	return trigger_take(ctx);
 }

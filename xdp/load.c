@@ -277,6 +277,11 @@ int loader_prog_fd(const struct loader *l)
 	return l->prog_fd;
 }
 
+int loader_trigger_fd(const struct loader *l)
+{
+	return bpf_program__fd(l->skel->progs.crier_trigger);
+}
+
 int loader_capture_fd(const struct loader *l)
 {
 	return tables_map_fd(l->tables, "capture");

@@ -84,6 +84,12 @@ int loader_grace(struct loader *l);
 /* The loaded program, for BPF_PROG_TEST_RUN; owned by l. */
 int loader_prog_fd(const struct loader *l);
 
+/*
+ * The injector's program, crier_trigger, for its far end (trigger.h): to be attached natively,
+ * for generic XDP shares data between clones.  Owned by l.
+ */
+int loader_trigger_fd(const struct loader *l);
+
 /* NULL, or why the kernel has not got the program of the kernel engine's way out. */
 const char *loader_egress(const struct loader *l);
 

@@ -160,6 +160,7 @@ const struct map_spec map_specs[MAPS_N] = {
 	TABLE(capture_ring, struct crier_capture_rec, n_capture_ring),
 	TABLE(kjobs, struct crier_kjob, n_kjobs),
 	TABLE(kernel_counters, struct crier_room_counters, n_rooms),
+	TABLE(triggers, struct crier_trigger_slot, n_workers),
 	TABLE(guard, struct crier_guard, one),
 	TABLE(guard_list, struct crier_guard_prefix, n_guard_list),
 	TABLE(guard_nodes, struct crier_guard_node, n_guard_nodes),

@@ -451,7 +451,10 @@ CRIER_ASSERT_SIZE(struct crier_worker, 128);
 	X(guard_impossible, "guard: impossible source address") \
 	X(kernel_spare, "kernel engine: clones beyond the listeners: broadcasts come in sizes") \
 	X(kernel_dropped, "kernel engine: clones not sent: no route, link down, or over the MTU") \
-	X(kernel_lost, "kernel engine: clones that the kernel did not make")
+	X(kernel_lost, "kernel engine: clones that the kernel did not make") \
+	X(trigger_taken, "page triggers taken") \
+	X(trigger_stale, "of these, not broadcast: page or port is not what they say") \
+	X(trigger_refused, "injector: packets dropped: no triggers, mangled, or too late")
 
 #define CRIER_ENUM_XDP(name, help) CRIER_XDP_##name,
 enum crier_xdp_counter { CRIER_XDP_COUNTERS(CRIER_ENUM_XDP) CRIER_XDP_N };
@@ -612,6 +615,18 @@ CRIER_ASSERT_OFFSET(struct crier_kjob, payload_len, 96);
  * Map "kernel_counters": element n is room n's struct crier_room_counters, as a worker's
  * but written by all CPUs, by atomic additions; zeroed by crierd when the room is born.
  */
+
+/*
+ * Map "triggers": element n is worker n's.  A worker has one trigger under way at most: it
+ * stores its number in sent, sends it (trigger.h), and goes on when it reads it in taken.  If
+ * that takes too long it stores another number in sent: then the trigger is nobody's.
+ */
+struct crier_trigger_slot {
+	__u64 sent;  /* atomic: the worker's */
+	__u64 taken; /* atomic: written by XDP, before it broadcasts */
+	__u64 reserved[6];
+};
+CRIER_ASSERT_SIZE(struct crier_trigger_slot, 64);
 
 /*
  * ---- capture -----------------------------------------------------------------------

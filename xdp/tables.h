@@ -44,6 +44,7 @@ struct tables {
 	struct crier_capture_rec *capture_ring;
 	struct crier_kjob *kjobs;
 	struct crier_room_counters *kernel_counters;
+	struct crier_trigger_slot *triggers;
 	struct crier_guard *guard;
 	struct crier_guard_prefix *guard_list;
 	struct crier_guard_node *guard_nodes;
