@@ -57,6 +57,13 @@ void api_guard_remove(struct call *call);
 void api_guard_clear(struct call *call);
 void api_guard_delete(struct call *call);
 
+/*
+ * What a save's lines mean.  It goes up when an older crierd would misread them, and a restore
+ * refuses what is above its own.  Tables' ABI is another matter: a save is how rooms get from
+ * one to the next.
+ */
+#define API_SAVE_FORMAT 1
+
 void api_save(struct call *call);
 void api_restore(struct call *call);
 void api_capture(struct call *call);

@@ -230,6 +230,23 @@ static int take_setting(struct restore *r, const json_t *json, char *err)
 	return 0;
 }
 
+/* Saves without a number were made before there was one: they are of the first format. */
+static int format_check(const json_t *format, char *err)
+{
+	json_int_t n = format ? json_integer_value(format) : 1;
+
+	if (n >= 1 && n <= API_SAVE_FORMAT)
+		return 0;
+	if (n > API_SAVE_FORMAT)
+		snprintf(err, BODY_ERR_LEN,
+			 "the save is of format %" JSON_INTEGER_FORMAT " and this crierd reads "
+			 "none above %d: restore it with a crierd as new as the one that saved it",
+			 n, API_SAVE_FORMAT);
+	else
+		snprintf(err, BODY_ERR_LEN, "\"format\" is a number from 1 on");
+	return -EINVAL;
+}
+
 static int take_header(struct restore *r, const json_t *json, char *err)
 {
 	const char *what = json_string_value(json_object_get(json, "crier"));
@@ -240,6 +257,8 @@ static int take_header(struct restore *r, const json_t *json, char *err)
 			 "{\"crier\":\"save\",...}");
 		return -EINVAL;
 	}
+	if (format_check(json_object_get(json, "format"), err) != 0)
+		return -EINVAL;
 	r->header = true;
 	return 0;
 }

@@ -159,6 +159,7 @@ void api_save(struct call *call)
 
 	if (!s)
 		return;
-	evbuffer_add_printf(s->pieces.data, "{\"crier\":\"save\",\"abi\":%u}\n", CRIER_ABI);
+	evbuffer_add_printf(s->pieces.data, "{\"crier\":\"save\",\"format\":%d,\"abi\":%u}\n",
+			    API_SAVE_FORMAT, CRIER_ABI);
 	pieces_start(&s->pieces, call, "text/plain", save_more);
 }

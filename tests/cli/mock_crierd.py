@@ -456,7 +456,7 @@ def _(h):
 
 @route("GET", "/v1/save")
 def _(h):
-    lines = [{"crier": "save", "abi": 1}]
+    lines = [{"crier": "save", "format": 1, "abi": 1}]
     for name, room in h.server.rooms.items():
         lines.append({"room": {"name": name, "streams": room["streams"]}})
         lines += [{"listeners": {"room": name, "add": [m]}} for m in room["members"]]

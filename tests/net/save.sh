@@ -52,6 +52,9 @@ sed '$d' "$T/saved" >"$T/cut"
 refused_whole 'is the save whole' ctl restore --merge "$T/cut"
 sed '/"setting"/s/:33}/:3300}/' "$T/saved" >"$T/bad"
 refused_whole 'bounds' ctl restore --merge "$T/bad"
+# What a later crierd's save means this one can't know.
+sed 's/"format":1/"format":2/' "$T/saved" >"$T/later"
+refused_whole 'of format 2.*none above 1.*as new as' ctl restore --merge "$T/later"
 ctl restore --merge "$T/saved" || fail "restore --merge of what was away"
 becomes "unreachable listeners" 0 /v1/rooms/talk .unreachable
 everything | diff "$T/before" - >&2 || fail "a restore of what was away is not what was saved"

@@ -858,6 +858,11 @@ static void test_restore_refuses(void **state)
 		 "{\"end\":true}\n",
 		 "line 2"},
 		{"{\"crier\":\"save\",\"abi\":1}\n{\"end\":true}\n{\"end\":true}\n", "line 3"},
+		{"{\"crier\":\"save\",\"format\":2,\"abi\":1}\n{\"end\":true}\n",
+		 "line 1: the save is of format 2 and this crierd reads none above 1: restore it "
+		 "with a crierd as new as the one that saved it; nothing was restored"},
+		{"{\"crier\":\"save\",\"format\":0}\n{\"end\":true}\n", "a number from 1 on"},
+		{"{\"crier\":\"save\",\"format\":\"1\"}\n{\"end\":true}\n", "a number from 1 on"},
 		{SAVED("{\"guard\":{\"action\":\"drop\",\"add\":[]}}"), "line 3"},
 		{SAVED("{\"guard\":{\"action\":\"block\",\"add\":[7]}}"), "prefix 1 is no string"},
 		{SAVED("{\"guard\":{\"action\":\"block\",\"add\":[\"10.0.0.1/8\"]}}"),
