@@ -13,7 +13,7 @@ static bool line_ends(struct evbuffer *in)
 
 	if (evbuffer_get_length(in) <= LINE_MAX_BYTES)
 		return true;
-	evbuffer_ptr_set(in, &end, LINE_MAX_BYTES, EVBUFFER_PTR_SET);
+	evbuffer_ptr_set(in, &end, LINE_MAX_BYTES + 1, EVBUFFER_PTR_SET); /* its end is behind it */
 	found = evbuffer_search_range(in, "\n", 1, NULL, &end);
 	return found.pos >= 0;
 }
