@@ -235,29 +235,37 @@ static void switch_over(struct guard *g, const struct guard_counts *counts)
 	part_retire(g);
 }
 
-/* The first in line, if nothing stands in its way. */
-static void change_start(struct guard *g)
+/* 0, or why there is no thread for the first in line. */
+static int build_start(struct guard *g)
 {
-	struct guard_change *c = g->first;
 	int err;
 
-	if (!c || g->building)
-		return;
-	if (!g->part_free && !g->waiting)
-		part_retire(g); /* there was no memory for it before */
-	if (!g->part_free)
-		return;
-	g->job = c;
+	g->job = g->first;
 	g->old_half = list_half(row(g)->list);
 	g->old_n = (uint32_t)row(g)->list;
 	g->new_half = !g->old_half;
 	g->first_node = 1 + free_part(g) * part_nodes(g);
 	err = pthread_create(&g->thread, NULL, build, g);
 	g->building = !err;
-	if (!err)
-		return;
-	refuse(c, 500, "no thread for it: %s", strerror(err));
-	change_end(g);
+	return err;
+}
+
+/* The first in line, if nothing stands in its way; and the next, if that gets no thread. */
+static void change_start(struct guard *g)
+{
+	int err;
+
+	while (g->first && !g->building) {
+		if (!g->part_free && !g->waiting)
+			part_retire(g); /* there was no memory for it before */
+		if (!g->part_free)
+			return;
+		err = build_start(g);
+		if (!err)
+			return;
+		refuse(g->first, 500, "no thread for it: %s", strerror(err));
+		change_end(g);
+	}
 }
 
 static int trees_renew(struct guard *g);

@@ -6,6 +6,7 @@
  * Free of cmocka, so that ThreadSanitizer can see both sides.
  */
 #include <endian.h>
+#include <errno.h>
 #include <event2/event.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -26,6 +27,23 @@
 	} while (0)
 
 #define PREFIXES 256
+
+static int threads_refused; /* so many of the next */
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *),
+			  void *arg);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *),
+			  void *arg);
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *),
+			  void *arg)
+{
+	if (threads_refused) {
+		threads_refused--;
+		return EAGAIN;
+	}
+	return __real_pthread_create(thread, attr, fn, arg);
+}
 
 static uint32_t seed = 1;
 
@@ -425,9 +443,34 @@ static void test_stopped(void)
 	end(&w);
 }
 
+/* Two get no thread; those behind them in line don't wait for somebody's next change. */
+static void test_no_thread(void)
+{
+	struct crier_guard_prefix p[] = {
+		prefix("10.0.0.0/8", CRIER_GUARD_BLOCK),
+		prefix("11.0.0.0/8", CRIER_GUARD_BLOCK),
+		prefix("12.0.0.0/8", CRIER_GUARD_BLOCK),
+		prefix("13.0.0.0/8", CRIER_GUARD_BLOCK),
+	};
+	struct outcome out[4];
+	struct world w;
+
+	start(&w);
+	for (int i = 0; i < 4; i++)
+		submit(&w, GUARD_ADD, 0, &p[i], 1, &out[i]);
+	threads_refused = 2;
+	while (!out[3].code)
+		need(event_base_loop(loop_base(w.d.loop), EVLOOP_ONCE) >= 0);
+	need(out[0].code == 200 && out[1].code == 500 && out[2].code == 500 && out[3].code == 200);
+	need(lookup(&w.tables, &p[1].addr) == CRIER_GUARD_NONE);
+	need(lookup(&w.tables, &p[3].addr) == CRIER_GUARD_BLOCK);
+	end(&w);
+}
+
 int main(void)
 {
 	test_model();
+	test_no_thread();
 	test_reader();
 	test_killed();
 	test_stopped();
