@@ -230,9 +230,16 @@ static void on_guard(struct guard_change *change, void *arg)
 		crierd_warn(arg, "the guard's lists of the configuration: %s", change->err);
 }
 
+/* Lists of the configuration on their way to the guard. */
+struct guard_setup {
+	struct crierd *d;
+	struct guard_change *change;
+	uint32_t moved; /* prefixes that are on the other list */
+	char first[PREFIX_STRLEN];
+};
+
 /* What was moved to the other list at run time stays there. */
-static int guard_take(struct crierd *d, struct guard_change *change, const char *text,
-		      uint32_t value)
+static int guard_take(struct guard_setup *g, const char *text, uint32_t value)
 {
 	struct crier_guard_prefix p;
 	char err[GUARD_ERR_LEN];
@@ -241,23 +248,35 @@ static int guard_take(struct crierd *d, struct guard_change *change, const char 
 	if (guard_prefix_parse(text, strlen(text), &p, err) != 0)
 		return -EINVAL; /* cannot be: the file was checked */
 	p.value = (uint8_t)value;
-	there = guard_find(d->guard, &p);
-	if (there && there != value)
-		crierd_warn(d,
-			    "%s is to be on the guard's %s list, and is on the other one: left so",
-			    text, guard_value_name(value));
-	return there ? 0 : guard_change_add(d->guard, change, &p, 0);
+	there = guard_find(g->d->guard, &p);
+	if (there && there != value && !g->moved++)
+		guard_prefix_format(g->first, &p);
+	return there ? 0 : guard_change_add(g->d->guard, g->change, &p, 0);
+}
+
+static int guard_take_lists(struct guard_setup *g, const struct config *c)
+{
+	int err = g->change ? 0 : -ENOMEM;
+
+	for (uint32_t i = 0; !err && i < c->guard.block_count; i++)
+		err = guard_take(g, c->guard.block[i], CRIER_GUARD_BLOCK);
+	for (uint32_t i = 0; !err && i < c->guard.allow_count; i++)
+		err = guard_take(g, c->guard.allow[i], CRIER_GUARD_ALLOW);
+	return err;
 }
 
 void setup_guard(struct crierd *d, const struct config *c)
 {
-	struct guard_change *change = guard_change_new(GUARD_ADD, 0);
-	int err = change ? 0 : -ENOMEM;
+	struct guard_setup g = {.d = d, .change = guard_change_new(GUARD_ADD, 0)};
+	struct guard_change *change = g.change;
+	int err = guard_take_lists(&g, c);
 
-	for (uint32_t i = 0; !err && i < c->guard.block_count; i++)
-		err = guard_take(d, change, c->guard.block[i], CRIER_GUARD_BLOCK);
-	for (uint32_t i = 0; !err && i < c->guard.allow_count; i++)
-		err = guard_take(d, change, c->guard.allow[i], CRIER_GUARD_ALLOW);
+	/* Once for all of them: there may be many thousands. */
+	if (g.moved)
+		crierd_warn(d,
+			    "%u of the guard's prefixes in the configuration (%s is one) are on "
+			    "the other list, where they were put at run time: left so",
+			    g.moved, g.first);
 	if (err)
 		crierd_warn(d, "the guard's lists of the configuration: %s", strerror(-err));
 	if (err || !change->n) {

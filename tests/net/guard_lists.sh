@@ -114,12 +114,14 @@ YAML
 crierd_start --config "$T/crierd.yaml"
 becomes "lists after a start with others in the file" '["enforce",4003,3]' /v1/guard \
 	'[.mode, .block, .allow] | tostring'
-{ ctl guard del 77.1.0.0/16 77.0.0.0/8 && ctl guard allow 77.1.0.0/16; } >/dev/null || fail "guard del"
+{ ctl guard del 77.1.0.0/16 77.0.0.0/8 2001:db8:77::/48 &&
+	ctl guard allow 77.1.0.0/16 2001:db8:77::/48; } >/dev/null || fail "guard del"
 stop crierd
 crierd_start --config "$T/crierd.yaml"
-becomes "lists after one more start" '["enforce",4002,4]' /v1/guard '[.mode, .block, .allow] | tostring'
+becomes "lists after one more start" '["enforce",4001,5]' /v1/guard '[.mode, .block, .allow] | tostring'
 want "one that was moved" 'allow 77.1.0.0/16' "$(ctl guard list | grep 77.1.0.0)"
-ctl status | grep -q 'WARNING: 77.1.0.0/16 is to be on' || fail "no warning of one that was moved"
+want "warnings of what was moved" 1 "$(ctl status | grep -c 'WARNING:.*guard')"
+ctl status | grep -q "WARNING: 2 of the guard's prefixes .*77.1.0.0/16 is one" || fail "no warning of two that were moved"
 stop crierd
 printf 'guard:\n  allow: [10.0.0.0/8]\n  block:\n    - 10.0.0.0/8\n' >"$T/bad.yaml"
 refused 'bad.yaml:2: guard: 10.0.0.0/8 is on both lists' in_edge "$CRIERD" --config "$T/bad.yaml"
