@@ -12,6 +12,8 @@
 #include "control/store.h"
 
 struct capture;
+struct devmaps;
+struct errands;
 struct grace;
 struct guard;
 struct http;
@@ -34,6 +36,8 @@ struct crierd {
 	struct nexthop *nexthop;
 	struct ports *ports;
 	struct loader *loader;
+	struct errands *errands;
+	struct devmaps *devmaps;
 	struct notify *notify;
 	struct capture *capture;
 	struct kernel *kernel;

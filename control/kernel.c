@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "control/crierd.h"
+#include "control/devmaps.h"
 #include "control/netdev.h"
 #include "control/room.h"
 #include "control/stats.h"
@@ -29,9 +30,7 @@ struct kernel {
 	bool dp;	      /* a crier-dp is at work */
 	uint64_t dp_since_ns; /* a process of its has been seen since; 0: none */
 	struct {
-		uint32_t ifindex; /* that its devmaps lead to, 0: none */
-		bool failed;	  /* to make them: said once */
-		bool closed;	  /* takes no redirected frames */
+		bool closed; /* takes no redirected frames */
 	} port[CRIER_MAX_PORTS];
 };
 
@@ -41,6 +40,7 @@ static void rooms_judge(struct kernel *k);
 struct fit {
 	uint32_t page[2]; /* by family */
 	uint32_t port;
+	bool pending; /* this will be known soon */
 	char *err;
 	size_t size;
 };
@@ -97,37 +97,12 @@ static bool fit_anything(const struct kernel *k, const struct fit *f)
 	return true;
 }
 
-static bool port_is_up(const struct kernel *k, uint32_t n)
-{
-	return tbl_load(&k->d->tables->ports[n].mac) >> 48 & 1;
-}
-
-/*
- * Devmaps that lead to the port's interface of now.  While that is down nothing is sent by
- * them, and it may be gone.
- */
-static int port_devmaps(struct kernel *k, uint32_t n, uint32_t ifindex)
-{
-	int ret;
-
-	if (k->port[n].ifindex == ifindex || !port_is_up(k, n))
-		return 0;
-	ret = loader_devmaps(k->d->loader, n, ifindex);
-	k->port[n].ifindex = ret ? 0 : ifindex;
-	if (ret && !k->port[n].failed)
-		log_warn("crierd: no broadcast by %s: %s", k->d->tables->ports[n].name,
-			 strerror(-ret));
-	k->port[n].failed = ret;
-	return ret;
-}
-
-static bool fit_port(struct kernel *k, const struct fit *f)
+static bool fit_port(struct kernel *k, struct fit *f)
 {
 	const struct crier_port *port = &k->d->tables->ports[f->port];
-	uint32_t ifindex = tbl_load(&port->ifindex);
 	int ret;
 
-	if (!ifindex || port->mode != CRIER_PORT_NATIVE)
+	if (!tbl_load(&port->ifindex) || port->mode != CRIER_PORT_NATIVE)
 		return no(f, "its listeners' interface %.15s is not the kernel's in native mode",
 			  port->name);
 	if (k->port[f->port].closed)
@@ -136,7 +111,8 @@ static bool fit_port(struct kernel *k, const struct fit *f)
 			"interface %.15s takes no frames that XDP redirects; a veth does once its "
 			"other end has an XDP program, or GRO (`ethtool -K <that end> gro on`)",
 			port->name);
-	ret = port_devmaps(k, f->port, ifindex);
+	ret = devmaps_get(k->d->devmaps, f->port);
+	f->pending = ret == -EAGAIN;
 	return ret ? no(f, "no broadcast by %.15s: %s", port->name, strerror(-ret)) : true;
 }
 
@@ -224,7 +200,7 @@ const char *kernel_why_not(struct kernel *k, uint32_t room, char *err, size_t si
 
 	if (ports_look(k))
 		rooms_judge(k);
-	return room_fits(k, room, unit_slots(k), &f) ? NULL : err;
+	return room_fits(k, room, unit_slots(k), &f) || f.pending ? NULL : err;
 }
 
 const char *kernel_why_off(const struct kernel *k)
@@ -251,6 +227,9 @@ static void room_judge(struct kernel *k, uint32_t room, uint32_t most)
 		if (row->kernel != word)
 			tbl_store_release(&row->kernel, word);
 	}
+	/* The kernel engine keeps it until kernel_devmaps_changed(). */
+	if (f.pending && row->engine == CRIER_ENGINE_KERNEL)
+		return;
 	if (row->engine != engine)
 		tbl_store_release(&row->engine, engine);
 }
@@ -294,13 +273,12 @@ static void rooms_judge(struct kernel *k)
 
 void kernel_ports_changed(void *kernel)
 {
-	struct kernel *k = kernel;
+	rooms_judge(kernel);
+}
 
-	/* One that went took its entries out of the devmaps, and may be back by its number. */
-	for (uint32_t n = 1; n < CRIER_MAX_PORTS; n++)
-		if (!port_is_up(k, n))
-			k->port[n].ifindex = 0;
-	rooms_judge(k);
+void kernel_devmaps_changed(void *kernel)
+{
+	rooms_judge(kernel);
 }
 
 /*

@@ -32,6 +32,9 @@ void kernel_room_wanted(struct kernel *k, uint32_t room);
 /* ports_on_change(): interfaces may be others now; all rooms are judged again. */
 void kernel_ports_changed(void *kernel);
 
+/* devmaps_on_change(): likewise. */
+void kernel_devmaps_changed(void *kernel);
+
 /*
  * NULL: the room fits, or could if it were the kernel engine's.  Or why not, a sentence
  * in err.

@@ -16,6 +16,8 @@
 #include "control/config.h"
 #include "control/crierd.h"
 #include "control/crier0.h"
+#include "control/devmaps.h"
+#include "control/errand.h"
 #include "control/grace.h"
 #include "control/guard.h"
 #include "control/heap.h"
@@ -123,8 +125,10 @@ static void ports_changed(void *arg)
 	struct crierd *d = arg;
 
 	nexthop_ports_changed(d->nexthop);
-	if (d->kernel)
-		kernel_ports_changed(d->kernel);
+	if (!d->kernel)
+		return;
+	devmaps_ports_changed(d->devmaps);
+	kernel_ports_changed(d->kernel);
 }
 
 static int network_open(struct daemon *m)
@@ -132,6 +136,12 @@ static int network_open(struct daemon *m)
 	struct crierd *d = &m->d;
 	int ret = ports_open(d->tables, d->grace, loop_base(d->loop), d->loader, &d->ports);
 
+	if (ret)
+		return ret;
+	/* The way out of an earlier crierd's ports first: setup_ports() replaces the way in. */
+	ret = devmaps_open(d, &d->devmaps);
+	if (!ret)
+		devmaps_now(d->devmaps);
 	if (!ret)
 		ret = setup_ports(d, m->config, &m->options);
 	if (!ret)
@@ -141,6 +151,7 @@ static int network_open(struct daemon *m)
 	ports_on_change(d->ports, ports_changed, d);
 	setup_crier0(d, m->config);
 	ports_prune(d->ports);
+	devmaps_now(d->devmaps);
 	return 0;
 }
 
@@ -179,6 +190,7 @@ static int store_start(struct daemon *m)
 	d->store.most[0] = d->listeners4;
 	d->store.most[1] = d->listeners6;
 	repairs_log(&d->store);
+	devmaps_on_change(d->devmaps, kernel_devmaps_changed, d->kernel);
 	kernel_ports_changed(d->kernel);
 	nexthop_on_change(d->nexthop, scan_request, d->scan);
 	scan_request(d->scan);
@@ -331,6 +343,8 @@ static int parts_open(struct daemon *m)
 	if (!ret)
 		ret = grace_open(d->tables, loop_base(d->loop), &grace, &d->grace);
 	if (!ret)
+		ret = errands_open(loop_base(d->loop), &d->errands);
+	if (!ret)
 		ret = notify_open(loop_base(d->loop), m->config->media_port, &d->notify);
 	if (!ret)
 		ret = network_open(m);
@@ -353,6 +367,8 @@ static void parts_close(struct daemon *m)
 	events_close(m);
 	capture_close(d->capture);
 	guard_close(d->guard);
+	errands_close(d->errands);
+	devmaps_close(d->devmaps);
 	grace_close(d->grace);
 	scan_close(d->scan);
 	kernel_close(d->kernel);

@@ -50,12 +50,19 @@ static int egress_load(struct loader *l, bool run, struct egress_bpf **out)
 	return ret;
 }
 
+void egress_init(struct loader *l)
+{
+	l->egress_fd = -1;
+	for (uint32_t n = 0; n < CRIER_MAX_PORTS; n++)
+		for (uint32_t i = 0; i < CRIER_KSIZES_N; i++)
+			l->devmap_fd[n][i] = -1;
+}
+
 void egress_open(struct loader *l)
 {
 	struct egress_bpf *skel;
 	int ret;
 
-	l->egress_fd = -1;
 	if (!kernel_broadcasts()) {
 		snprintf(l->egress_why, sizeof(l->egress_why),
 			 "XDP cannot broadcast before Linux 5.14");
@@ -72,10 +79,21 @@ void egress_open(struct loader *l)
 	l->egress_fd = bpf_program__fd(skel->progs.crier_egress);
 }
 
+static void devmaps_drop(int fd[CRIER_KSIZES_N])
+{
+	for (uint32_t i = 0; i < CRIER_KSIZES_N; i++) {
+		if (fd[i] >= 0)
+			close(fd[i]);
+		fd[i] = -1;
+	}
+}
+
 void egress_close(struct loader *l)
 {
 	egress_bpf__destroy(l->egress);
 	egress_bpf__destroy(l->egress_run);
+	for (uint32_t n = 0; n < CRIER_MAX_PORTS; n++)
+		devmaps_drop(l->devmap_fd[n]);
 }
 
 const char *loader_egress(const struct loader *l)
@@ -92,33 +110,28 @@ int loader_egress_run_fd(struct loader *l)
 
 /* ---- devmaps ---- */
 
-static int devmap_get(const struct loader *l, uint32_t key)
-{
-	uint32_t id;
-	int ret = bpf_map_lookup_elem(tables_map_fd(l->tables, "devmaps"), &key, &id);
-
-	return ret ? ret : bpf_map_get_fd_by_id(id);
-}
-
-/* Entry by entry: who broadcasts meanwhile makes some clones less, which are counted. */
-static int devmap_fill(const struct loader *l, int fd, uint32_t size, uint32_t ifindex)
+static int devmap_make(const struct loader *l, uint32_t size, uint32_t ifindex)
 {
 	struct bpf_devmap_val value = {.ifindex = ifindex, .bpf_prog.fd = l->egress_fd};
-	int ret = 0;
+	int fd = devmap_create(size), ret = fd < 0 ? fd : 0;
 
 	for (uint32_t i = 0; i < size && !ret; i++)
 		ret = bpf_map_update_elem(fd, &i, &value, BPF_ANY);
+	if (!ret)
+		return fd;
+	if (fd >= 0)
+		close(fd);
 	return ret;
 }
 
-/* An update of a map in a map waits for a grace period each: so all new ones go at once. */
-static int devmaps_put(const struct loader *l, uint32_t *keys, int *fds, uint32_t n)
+/* An update of a map in a map waits for a grace period each: so all go at once. */
+static int devmaps_put(const struct loader *l, uint32_t *keys, int *fds)
 {
 	int map = tables_map_fd(l->tables, "devmaps");
-	uint32_t done = n;
+	uint32_t done = CRIER_KSIZES_N;
 	int ret = bpf_map_update_batch(map, keys, fds, &done, NULL);
 
-	for (uint32_t i = 0; ret && i < n; i++) {
+	for (uint32_t i = 0; ret && i < CRIER_KSIZES_N; i++) {
 		int one = bpf_map_update_elem(map, &keys[i], &fds[i], BPF_ANY);
 
 		if (one)
@@ -127,31 +140,30 @@ static int devmaps_put(const struct loader *l, uint32_t *keys, int *fds, uint32_
 	return 0;
 }
 
+/*
+ * The old ones are held until the update has waited for whoever was broadcasting by them:
+ * before Linux 6.8 a devmap that nobody holds is torn down without asking.
+ */
 int loader_devmaps(struct loader *l, uint32_t port, uint32_t ifindex)
 {
-	uint32_t keys[CRIER_KSIZES_N], n = 0;
+	uint32_t keys[CRIER_KSIZES_N];
 	int fds[CRIER_KSIZES_N], ret = 0;
 
 	if (l->egress_fd < 0)
 		return -EOPNOTSUPP;
-	for (uint32_t i = 0; i < CRIER_KSIZES_N && !ret; i++) {
-		uint32_t key = port * CRIER_KSIZES_N + i;
-		int fd = devmap_get(l, key);
-		bool made = fd < 0;
-
-		if (made)
-			fd = devmap_create(sizes[i] + 1);
-		ret = fd < 0 ? fd : devmap_fill(l, fd, sizes[i] + 1, ifindex);
-		if (!ret && made) {
-			keys[n] = key;
-			fds[n++] = fd;
-		} else if (fd >= 0) {
-			close(fd);
-		}
+	for (uint32_t i = 0; i < CRIER_KSIZES_N; i++) {
+		keys[i] = port * CRIER_KSIZES_N + i;
+		fds[i] = ret ? -1 : devmap_make(l, sizes[i] + 1, ifindex);
+		if (fds[i] < 0 && !ret)
+			ret = fds[i];
 	}
-	if (!ret && n)
-		ret = devmaps_put(l, keys, fds, n);
-	while (n)
-		close(fds[--n]);
-	return ret;
+	if (!ret)
+		ret = devmaps_put(l, keys, fds);
+	if (ret) {
+		devmaps_drop(fds);
+		return ret;
+	}
+	devmaps_drop(l->devmap_fd[port]);
+	memcpy(l->devmap_fd[port], fds, sizeof(fds));
+	return 0;
 }

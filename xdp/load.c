@@ -323,7 +323,8 @@ int loader_open(struct loader **out, const char *pin_dir, const struct tables_si
 		return -ENOMEM;
 	}
 	l->tables = t;
-	l->prog_fd = l->grace_map = l->grace_inner = l->egress_fd = -1;
+	l->prog_fd = l->grace_map = l->grace_inner = -1;
+	egress_init(l);
 	snprintf(l->pin_dir, sizeof(l->pin_dir), "%s", pin_dir);
 
 	ret = pin_dir_make(pin_dir, err);

@@ -3,9 +3,9 @@
  * crierd's side of the kernel: makes and pins the tables, loads the XDP program and
  * attaches it to interfaces by pinned links.  The only user of the BPF skeleton.
  *
- * Owner and thread: crierd's main thread, but for loader_grace(), which any one
- * thread may call beside it.  Functions return 0 or -errno; those with err write one
- * line there that says what is wrong and what to do.
+ * Owner and thread: crierd's main thread, but for loader_grace() and loader_devmaps(), of each
+ * of which any one thread may make calls beside it.  Functions return 0 or -errno; those with err
+ * write one line there that says what is wrong and what to do.
  *
  * Everything pinned lives in pin_dir: each table by its name in table.h, "xsks",
  * "capture", "port_numbers", and a link "link_<ifname>" per interface.  A link keeps
@@ -94,8 +94,10 @@ int loader_trigger_fd(const struct loader *l);
 const char *loader_egress(const struct loader *l);
 
 /*
- * The devmaps of a port, made or filled anew, so that packets are broadcast to ifindex.
- * Waits for an RCU grace period when they are made.  -EOPNOTSUPP: loader_egress() says why.
+ * Gives a port devmaps by which packets are broadcast to ifindex.  They are made anew as
+ * wholes, and change hands between two broadcasts: none is shortened, and none that is under
+ * way loses its devmap.  Waits for RCU grace periods.  -EOPNOTSUPP: loader_egress() says why;
+ * -EINVAL: there is no such interface.
  */
 int loader_devmaps(struct loader *l, uint32_t port, uint32_t ifindex);
 

@@ -25,6 +25,8 @@ struct loader {
 	int grace_inner; /* what is put there */
 	struct egress_bpf *egress, *egress_run;
 	int egress_fd; /* owned by egress; -1: see egress_why */
+	/* Those that are in "devmaps", -1: none of our making; see loader_devmaps(). */
+	int devmap_fd[CRIER_MAX_PORTS][CRIER_KSIZES_N];
 	char egress_why[LOADER_ERR_LEN];
 };
 
@@ -38,6 +40,7 @@ int link_get(const char *path, struct bpf_link_info *info);
 int link_remove(const char *path, uint32_t *ifindex);
 
 /* The kernel engine's program: see loader_egress(). */
+void egress_init(struct loader *l);
 void egress_open(struct loader *l);
 void egress_close(struct loader *l);
 
