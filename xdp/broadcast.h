@@ -6,7 +6,7 @@
 #ifndef CRIER_BROADCAST_H
 #define CRIER_BROADCAST_H
 
-#include "kernel.h"
+#include "hold.h"
 
 static const __u16 broadcast_sizes[CRIER_KSIZES_N] = {
 #define BROADCAST_SIZE(n) n,
@@ -249,7 +249,7 @@ __attribute__((noinline)) int broadcast_send(struct xdp_md *ctx, const struct st
 	key = b->key;
 	job = bpf_map_lookup_elem(&kjobs, &place);
 	clones = bpf_map_lookup_elem(&devmaps, &key);
-	if (!job || !clones || !job->due)
+	if (!job || !clones || !broadcast_hold(place))
 		return XDP_DROP;
 	len = to->payload_len;
 	tail = (int)(to->payload + len) - (int)(ctx->data_end - ctx->data);

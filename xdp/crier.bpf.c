@@ -35,7 +35,11 @@ ARRAY(guard_nodes, crier_guard_node);
 ARRAY(xdp_counters, crier_xdp_counters);
 ARRAY(stream_counters, crier_stream_counters);
 ARRAY(pages, crier_page);
+ARRAY(members4, crier_page4);
+ARRAY(members6, crier_page6);
+ARRAY(vias, crier_via);
 ARRAY(kjobs, crier_kjob);
+ARRAY(kheld, crier_kheld);
 ARRAY(kernel_counters, crier_room_counters);
 ARRAY(triggers, crier_trigger_slot);
 

@@ -33,170 +33,14 @@ ARRAY(members6, crier_page6);
 ARRAY(vias, crier_via);
 ARRAY(ports, crier_port);
 ARRAY(kjobs, crier_kjob);
+ARRAY(kheld, crier_kheld);
 ARRAY(kernel_counters, crier_room_counters);
 ARRAY(xdp_counters, crier_xdp_counters);
 
-#include "kernel.h"
 #include "rewrite.h"
+#include "target.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-#define LOAD(p) (*(volatile __typeof__(*(p)) *)(p))
-
-/* Whose copy a clone becomes, and by which way. */
-struct target {
-	const struct crier_via *via;
-	struct crier_addr dst; /* IPv4: w[3] */
-	__u64 hw;	       /* the via's */
-	__u64 mac;	       /* the port's */
-	__be16 port;
-	__u8 family6;
-};
-
-/* The lowest set bit's place. */
-PACKET_INLINE __u32 lowest(__u64 w)
-{
-	return kernel_bits((w & -w) - 1);
-}
-
-/* Takes the lowest slot out of a snapshot; CRIER_PAGE_SLOTS: it is empty. */
-PACKET_INLINE __u32 slot_take(__u64 left[4])
-{
-	for (__u32 i = 0; i < 4; i++) {
-		__u64 w = left[i];
-
-		if (!w)
-			continue;
-		left[i] = w & (w - 1);
-		return i * 64 + lowest(w);
-	}
-	return CRIER_PAGE_SLOTS;
-}
-
-/* The next clone's member: CRIER_PAGE_SLOTS places beyond the v4 ones are v6. */
-PACKET_INLINE __u32 member_take(struct crier_kjob *job)
-{
-	__u32 slot;
-
-	job->seen++;
-	if (job->held && job->seen == job->clones)
-		return job->held - 1;
-	slot = slot_take(job->occupied);
-	if (slot < CRIER_PAGE_SLOTS)
-		return slot;
-	return CRIER_PAGE_SLOTS + slot_take(job->occupied6);
-}
-
-/* Is the page still its room's?  No v4 clone may hear what another room's page holds. */
-PACKET_INLINE int page_is_jobs(__u32 n, const struct crier_kjob *job)
-{
-	const struct crier_page *page = bpf_map_lookup_elem(&pages, &n);
-	__u64 owner = page ? LOAD(&page->owner) : 0;
-
-	return owner && owner_room(owner) == owner_room(job->owner) &&
-	       owner_generation(owner) == owner_generation(job->owner);
-}
-
-/* Masked where the verifier sees it, too: clang has proved it needless. */
-PACKET_INLINE __u32 place_of(__u32 slot)
-{
-	__asm__ volatile("" : "+r"(slot));
-	return slot & (CRIER_PAGE_SLOTS - 1);
-}
-
-/* The member in that slot and his via's number.  CRIER_XDP_N, or the counter that says why not. */
-PACKET_INLINE enum crier_xdp_counter member4_get(const struct crier_kjob *job, __u32 slot,
-						 struct target *to, __u32 *via)
-{
-	__u32 n = job->page;
-	const struct crier_page4 *page = bpf_map_lookup_elem(&members4, &n);
-	__u64 word;
-
-	if (!page || !page_is_jobs(n, job))
-		return CRIER_XDP_kernel_stale;
-	word = LOAD(&page->member[place_of(slot)]);
-	if (!word)
-		return CRIER_XDP_kernel_empty;
-	to->dst.w[3] = member4_addr(word);
-	to->port = member4_port(word);
-	*via = member4_via(word);
-	return CRIER_XDP_N;
-}
-
-PACKET_INLINE enum crier_xdp_counter member6_get(const struct crier_kjob *job, __u32 slot,
-						 struct target *to, __u32 *via)
-{
-	__u32 n = job->page6, zero = 0;
-	const struct crier_config *cfg = bpf_map_lookup_elem(&config, &zero);
-	__u32 at = cfg ? n - cfg->pages4 : ~0U;
-	const struct crier_page6 *page = bpf_map_lookup_elem(&members6, &at);
-	const struct crier_member6 *m;
-	__u64 word;
-
-	if (!page || !page_is_jobs(n, job))
-		return CRIER_XDP_kernel_stale;
-	m = &page->member[place_of(slot)];
-	word = LOAD(&m->word);
-	if (!word)
-		return CRIER_XDP_kernel_empty;
-	to->dst = m->addr;
-	to->port = member6_port(word);
-	to->family6 = 1;
-	*via = member6_via(word);
-	return CRIER_XDP_N;
-}
-
-/* Why a copy is not made, as the bypass engine judges: link.c and copy.c. */
-enum why { WHY_NOT, WHY_NO_ROUTE, WHY_NO_NEIGHBOUR, WHY_LINK_DOWN, WHY_MTU };
-
-PACKET_INLINE int is_mapped(const struct crier_addr *a)
-{
-	return !a->w[0] && !a->w[1] && a->w[2] == 0xffff0000;
-}
-
-PACKET_INLINE enum why via_judge(const struct crier_kjob *job, struct target *to, __u32 number)
-{
-	const struct crier_via *via = bpf_map_lookup_elem(&vias, &number);
-	__u32 n = job->port, ip_len, state;
-	const struct crier_port *port = bpf_map_lookup_elem(&ports, &n);
-
-	if (!via || !number)
-		return WHY_NO_ROUTE;
-	to->via = via;
-	to->hw = LOAD(&via->hw);
-	state = (__u32)(to->hw >> 48);
-	if (state == CRIER_VIA_PENDING)
-		return WHY_NO_NEIGHBOUR;
-	if (state == CRIER_VIA_DOWN)
-		return WHY_LINK_DOWN;
-	if (state != CRIER_VIA_READY || is_mapped(&via->local) == to->family6)
-		return WHY_NO_ROUTE;
-	/* By another port now: its room leaves this engine, or its page's words follow. */
-	if (!port || via->port != n)
-		return WHY_LINK_DOWN;
-	to->mac = LOAD(&port->mac);
-	if (!(to->mac >> 48 & 1))
-		return WHY_LINK_DOWN;
-	ip_len =
-		(to->family6 ? PACKET_IP6_LEN : PACKET_IP4_LEN) + PACKET_UDP_LEN + job->payload_len;
-	return ip_len > via->mtu ? WHY_MTU : WHY_NOT;
-}
-
-PACKET_INLINE void why_count(struct crier_room_counters *row, enum why why)
-{
-	if (why == WHY_NO_NEIGHBOUR) {
-		kernel_count(CRIER_XDP_kernel_no_neighbour, 1);
-		KERNEL_ADD(row, no_neighbour, 1);
-		return;
-	}
-	kernel_count(CRIER_XDP_kernel_dropped, 1);
-	if (why == WHY_NO_ROUTE)
-		KERNEL_ADD(row, no_route, 1);
-	else if (why == WHY_LINK_DOWN)
-		KERNEL_ADD(row, link_down, 1);
-	else
-		KERNEL_ADD(row, mtu, 1);
-}
 
 PACKET_INLINE int write4(struct xdp_md *ctx, const struct target *to,
 			 const struct rewrite_packet *packet, __u32 head)
@@ -259,65 +103,72 @@ PACKET_INLINE int copy_write(struct xdp_md *ctx, const struct crier_kjob *job,
 }
 
 /* The job whose clone this is, or NULL: it is gone. */
-PACKET_INLINE struct crier_kjob *job_of(struct xdp_md *ctx)
+PACKET_INLINE struct crier_kjob *job_of(struct xdp_md *ctx, __u32 *place)
 {
 	const __u8 *data = (const __u8 *)(long)ctx->data;
 	const __u8 *end = (const __u8 *)(long)ctx->data_end;
 	struct crier_kjob *job;
 	__u64 number;
-	__u32 place;
 
 	if (data + KERNEL_HEAD > end)
 		return 0;
 	number = packet_get16(data + 6) | (__u64)packet_get32(data + 8) << 16;
-	place = kernel_place(number);
-	job = bpf_map_lookup_elem(&kjobs, &place);
-	return job && kernel_number(place, job->serial) == number ? job : 0;
+	*place = kernel_place(number);
+	job = bpf_map_lookup_elem(&kjobs, place);
+	return job && kernel_number(*place, job->serial) == number ? job : 0;
+}
+
+/* The last clone's member, as he was on the way in. */
+PACKET_INLINE int held_get(__u32 place, struct target *to)
+{
+	const struct crier_kheld *held = bpf_map_lookup_elem(&kheld, &place);
+	__u32 via;
+
+	if (!held)
+		return 0;
+	via = held->via;
+	to->via = bpf_map_lookup_elem(&vias, &via);
+	to->dst = held->dst;
+	to->hw = held->hw;
+	to->mac = held->mac;
+	to->port = held->port;
+	to->family6 = held->family6;
+	return !!to->via;
 }
 
 PACKET_INLINE int egress(struct xdp_md *ctx)
 {
-	struct crier_kjob *job = job_of(ctx);
 	struct crier_room_counters *row;
-	enum crier_xdp_counter verdict;
 	struct target to = {0};
-	__u32 slot, via = 0;
-	enum why why;
-	int action;
+	struct crier_kjob *job;
+	__u32 place = 0, slot;
 
+	job = job_of(ctx, &place);
 	if (!job) {
 		kernel_count(CRIER_XDP_kernel_stale, 1);
 		return XDP_DROP;
 	}
-	slot = member_take(job);
-	if (slot >= 2 * CRIER_PAGE_SLOTS) {
-		kernel_count(CRIER_XDP_kernel_spare, 1);
-		return XDP_DROP;
-	}
 	row = kernel_row(owner_room(job->owner), owner_generation(job->owner));
-	verdict = slot < CRIER_PAGE_SLOTS ? member4_get(job, slot, &to, &via)
-					  : member6_get(job, slot, &to, &via);
-	if (verdict != CRIER_XDP_N) {
-		job->taken++;
-		kernel_count(verdict, 1);
-		KERNEL_ADD(row, due, -1ULL);
-		return XDP_DROP;
-	}
-	why = via_judge(job, &to, via);
-	if (why == WHY_NOT && !job->held) {
-		job->held = slot + 1;
-		kernel_count(CRIER_XDP_kernel_spare, 1);
-		return XDP_DROP;
+	if (++job->seen == job->clones && job->held) {
+		if (!held_get(place, &to))
+			return XDP_DROP;
+	} else {
+		slot = member_take(job);
+		if (slot >= 2 * CRIER_PAGE_SLOTS) {
+			kernel_count(CRIER_XDP_kernel_spare, 1);
+			return XDP_DROP;
+		}
+		if (!member_judge(job, row, slot, &to))
+			return XDP_DROP;
 	}
 	job->taken++;
-	action = why == WHY_NOT ? copy_write(ctx, job, &to) : XDP_DROP;
-	if (action == XDP_DROP) {
-		why_count(row, why == WHY_NOT ? WHY_MTU : why);
+	if (copy_write(ctx, job, &to) == XDP_DROP) {
+		why_count(row, WHY_MTU);
 		return XDP_DROP;
 	}
 	kernel_count(CRIER_XDP_kernel_copies, 1);
 	KERNEL_ADD(row, copies, 1);
-	return action;
+	return XDP_PASS;
 }
 
 SEC("xdp/devmap")

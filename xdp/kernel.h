@@ -33,6 +33,8 @@ PACKET_INLINE __u32 kernel_place(__u64 number)
 	return (__u32)number & ((1U << KERNEL_PLACE_BITS) - 1);
 }
 
+#define KERNEL_LOAD(p) (*(volatile __typeof__(*(p)) *)(p))
+
 /* Bits set; BPF has no instruction for it. */
 PACKET_INLINE __u32 kernel_bits(__u64 w)
 {

@@ -159,6 +159,7 @@ const struct map_spec map_specs[MAPS_N] = {
 	TABLE(stream_counters, struct crier_stream_counters, n_stream_counters),
 	TABLE(capture_ring, struct crier_capture_rec, n_capture_ring),
 	TABLE(kjobs, struct crier_kjob, n_kjobs),
+	TABLE(kheld, struct crier_kheld, n_kjobs),
 	TABLE(kernel_counters, struct crier_room_counters, n_rooms),
 	TABLE(triggers, struct crier_trigger_slot, n_workers),
 	TABLE(guard, struct crier_guard, one),

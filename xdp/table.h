@@ -593,18 +593,30 @@ struct crier_kjob {
 	__u8 pad1;
 	__u16 seen;  /* clones so far */
 	__u16 taken; /* members that have had theirs, copy or not */
-	__u32 held;  /* 1 + the place of the member whom the last clone serves, 0: not chosen */
+	__u32 held;  /* 1 + the place of the member in "kheld", 0: there is none */
 	__u64 reserved;
 };
 CRIER_ASSERT_SIZE(struct crier_kjob, 128);
 CRIER_ASSERT_OFFSET(struct crier_kjob, payload_len, 96);
 
 /*
+ * Map "kheld": element n is that of place n of "kjobs": the member whom the job's last clone
+ * serves, as he was when the packet came in.  Same writer.
+ */
+struct crier_kheld {
+	struct crier_addr dst; /* IPv4: w[3] */
+	__u64 hw;	       /* his via's word */
+	__u64 mac;	       /* the port's */
+	__be16 port;
+	__u16 via;
+	__u8 family6;
+	__u8 pad0[3];
+};
+CRIER_ASSERT_SIZE(struct crier_kheld, 40);
+
+/*
  * How many members the devmaps of a port serve; a broadcast takes the least that will do.
- * They make one clone more.  Only the last clone's transmission makes the kernel ring the
- * device's bell (XDP_XMIT_FLUSH in bq_xmit_all()), and if the program on the way out drops
- * what stands in the queue then, all before it waits in the device's ring.  So the first
- * member with a way out is held back for the last clone.
+ * They make one clone more.
  */
 #define CRIER_KSIZES(X) X(8) X(16) X(32) X(48) X(64) X(96) X(128) X(192) X(256)
 #define CRIER_KSIZES_N 9

@@ -43,6 +43,7 @@ struct tables {
 	struct crier_stream_counters *stream_counters;
 	struct crier_capture_rec *capture_ring;
 	struct crier_kjob *kjobs;
+	struct crier_kheld *kheld;
 	struct crier_room_counters *kernel_counters;
 	struct crier_trigger_slot *triggers;
 	struct crier_guard *guard;

@@ -114,7 +114,8 @@ PACKET_INLINE int trigger_take(struct xdp_md *ctx)
 	/* What fails from here on leaves the job's clones untaken: its place's next job counts
 	 * them. */
 	clones = bpf_map_lookup_elem(&devmaps, &b.key);
-	if (!clones || bpf_xdp_adjust_head(ctx, TRIGGER_HEAD - KERNEL_HEAD))
+	if (!clones || !broadcast_hold(kernel_place(b.number)) ||
+	    bpf_xdp_adjust_head(ctx, TRIGGER_HEAD - KERNEL_HEAD))
 		return XDP_DROP;
 	return broadcast_go(ctx, &b, clones);
 }

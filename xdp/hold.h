@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Who gets a broadcast's last clone.  Only with it does the kernel ring the device's bell for
+ * all that it queued before (XDP_XMIT_FLUSH in bq_xmit_all() of kernel/bpf/devmap.c), and it
+ * does not if the program on the way out drops what stands in the queue then: copies of this
+ * and of other rooms would lie in the device's ring until the next broadcast.  So its member
+ * is chosen on the way in, whole, and whatever becomes of him meanwhile, his copy leaves.
+ * A packet without such a member is not broadcast.
+ */
+#ifndef CRIER_HOLD_H
+#define CRIER_HOLD_H
+
+#include "target.h"
+
+enum hold { HOLD_NONE, HOLD_FOUND, HOLD_GO_ON };
+
+/*
+ * Takes the job's next member out of its snapshot.  By itself, so that the verifier sees it
+ * once, whatever number of members have no way out.
+ */
+__attribute__((noinline)) int broadcast_hold_next(__u32 place)
+{
+	struct crier_kjob *job = bpf_map_lookup_elem(&kjobs, &place);
+	struct crier_kheld *held = bpf_map_lookup_elem(&kheld, &place);
+	struct crier_room_counters *row;
+	struct target to = {0};
+	__u32 slot;
+
+	if (!job || !held)
+		return HOLD_NONE;
+	slot = member_take(job);
+	if (slot >= 2 * CRIER_PAGE_SLOTS)
+		return HOLD_NONE;
+	row = kernel_row(owner_room(job->owner), owner_generation(job->owner));
+	if (!member_judge(job, row, slot, &to))
+		return HOLD_GO_ON;
+	held->dst = to.dst;
+	held->hw = to.hw;
+	held->mac = to.mac;
+	held->port = to.port;
+	held->via = to.number;
+	held->family6 = to.family6;
+	job->held = slot + 1;
+	return HOLD_FOUND;
+}
+
+/*
+ * For a job that is written: 1: it may be broadcast.  0: not one of its members has a way
+ * out, and each is counted.
+ */
+PACKET_INLINE int broadcast_hold(__u32 place)
+{
+	for (int i = 0; i < 2 * CRIER_PAGE_SLOTS + 1; i++) {
+		int found = broadcast_hold_next(place);
+
+		if (found != HOLD_GO_ON)
+			return found == HOLD_FOUND;
+	}
+	return 0;
+}
+
+#endif
