@@ -75,13 +75,14 @@ static json_t *port_json(const struct crierd *d, uint32_t n)
 		 (unsigned)(hw >> 24 & 0xff), (unsigned)(hw >> 32 & 0xff),
 		 (unsigned)(hw >> 40 & 0xff));
 	memcpy(name, port->name, CRIER_IFNAME_LEN);
-	return json_pack("{s:s, s:I, s:I, s:s, s:s, s:b, s:I, s:I, s:I, s:b, s:b, s:o, s:o}",
+	return json_pack("{s:s, s:I, s:I, s:s, s:s, s:b, s:I, s:I, s:I, s:b, s:b, s:I, s:o, s:o}",
 			 "name", name, "port", (json_int_t)n, "ifindex", (json_int_t)port->ifindex,
 			 "mode", mode_name(port->mode), "mac", mac, "link", (int)(hw >> 48 & 1),
 			 "mtu", (json_int_t)port->mtu, "speed_mbps", (json_int_t)port->speed_mbps,
 			 "rx_queues", (json_int_t)port->rx_queues, "vlan_hidden",
 			 !!(port->flags & CRIER_PORT_VLAN_HIDDEN), "local",
-			 !!(port->flags & CRIER_PORT_LOCAL), "sockets",
+			 !!(port->flags & CRIER_PORT_LOCAL), "tx_full",
+			 (json_int_t)stats_port_tx_full(d->tables, n), "sockets",
 			 sockets_json(d, n, port->rx_queues), "notes", notes_json(d, n));
 }
 
@@ -247,6 +248,11 @@ static json_t *features_json(const struct crierd *d)
 		json_object_set_new(json, "kernel_engine", json_boolean(d->kernel && !off));
 	if (json && off)
 		json_object_set_new(json, "kernel_engine_off", json_string(off));
+	off = d->loader ? loader_xmit(d->loader) : NULL;
+	if (json)
+		json_object_set_new(json, "tx_drops", json_boolean(d->loader && !off));
+	if (json && off)
+		json_object_set_new(json, "tx_drops_off", json_string(off));
 	return json;
 }
 

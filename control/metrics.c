@@ -161,6 +161,18 @@ static void xdp_counters(struct evbuffer *out, struct crierd *d)
 #undef XDP_METRIC
 }
 
+static void port_counters(struct evbuffer *out, struct crierd *d)
+{
+	head(out, "crier_port_tx_full_total", "counter",
+	     "Interface: copies of the kernel engine that the device did not take");
+	for (uint32_t n = 1; n < CRIER_MAX_PORTS; n++)
+		if (d->tables->ports[n].name[0])
+			evbuffer_add_printf(
+				out, "crier_port_tx_full_total{interface=\"%.*s\"} %" PRIu64 "\n",
+				CRIER_IFNAME_LEN, d->tables->ports[n].name,
+				stats_port_tx_full(d->tables, n));
+}
+
 static void worker_counter(struct evbuffer *out, struct crierd *d, const char *name,
 			   const char *help, uint32_t which)
 {
@@ -182,8 +194,8 @@ static void worker_counters(struct evbuffer *out, struct crierd *d)
 }
 
 static void (*const node_families[])(struct evbuffer *out, struct crierd *d) = {
-	node_gauges,  loop_gauges,    worker_gauges, via_gauges,
-	guard_gauges, setting_gauges, xdp_counters,  worker_counters,
+	node_gauges,	loop_gauges,  worker_gauges, via_gauges,      guard_gauges,
+	setting_gauges, xdp_counters, port_counters, worker_counters,
 };
 #define NODE_FAMILIES (sizeof(node_families) / sizeof(node_families[0]))
 

@@ -88,6 +88,15 @@ uint64_t stats_worker(const struct tables *t, uint32_t counter)
 	return sum;
 }
 
+uint64_t stats_port_tx_full(const struct tables *t, uint32_t port)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t cpu = 0; cpu < t->config->cpus; cpu++)
+		sum += tbl_load(&t->port_counters[(size_t)cpu * CRIER_MAX_PORTS + port].tx_full);
+	return sum;
+}
+
 json_t *stats_xdp_json(const struct tables *t, int64_t cpu)
 {
 	json_t *json = json_object();

@@ -42,7 +42,9 @@ struct stream_stats stats_stream(const struct store *s, uint32_t stream);
 
 uint64_t stats_xdp(const struct tables *t, uint32_t counter);	 /* over all CPUs */
 uint64_t stats_worker(const struct tables *t, uint32_t counter); /* over all workers */
-json_t *stats_xdp_json(const struct tables *t, int64_t cpu);	 /* -1: the sum */
+/* Copies of the kernel engine that the port's device did not take. */
+uint64_t stats_port_tx_full(const struct tables *t, uint32_t port);
+json_t *stats_xdp_json(const struct tables *t, int64_t cpu); /* -1: the sum */
 json_t *stats_worker_json(const struct tables *t, int64_t worker);
 
 /* Does a process hold worker n's lock under run_dir? */

@@ -34,6 +34,7 @@ ARRAY(vias, crier_via);
 ARRAY(ports, crier_port);
 ARRAY(kjobs, crier_kjob);
 ARRAY(kheld, crier_kheld);
+ARRAY(kxmit, crier_kxmit);
 ARRAY(kernel_counters, crier_room_counters);
 ARRAY(xdp_counters, crier_xdp_counters);
 
@@ -136,6 +137,18 @@ PACKET_INLINE int held_get(__u32 place, struct target *to)
 	return !!to->via;
 }
 
+/* For xmit.bpf.c, which sees what became of it. */
+PACKET_INLINE void pass_note(__u32 place)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct crier_kxmit *x = bpf_map_lookup_elem(&kxmit, &cpu);
+
+	if (!x)
+		return;
+	x->place[x->passed % CRIER_KXMIT_BULK] = place;
+	x->passed++;
+}
+
 PACKET_INLINE int egress(struct xdp_md *ctx)
 {
 	struct crier_room_counters *row;
@@ -166,6 +179,7 @@ PACKET_INLINE int egress(struct xdp_md *ctx)
 		why_count(row, WHY_MTU);
 		return XDP_DROP;
 	}
+	pass_note(place);
 	kernel_count(CRIER_XDP_kernel_copies, 1);
 	KERNEL_ADD(row, copies, 1);
 	return XDP_PASS;

@@ -44,6 +44,10 @@ static int flush_one(const char *pin_dir, const char *name, bool ours)
 		ret = link_remove(path, &ifindex);
 		return ret == -EINVAL ? 0 : ret ? ret : 1;
 	}
+	if (xmit_is_link(name)) {
+		ret = xmit_remove(path);
+		return ret == -EINVAL ? 0 : ret ? ret : 1;
+	}
 	if (!is_table(name) && !(ours && is_map(path)))
 		return 0;
 	return unlink(path) ? -errno : 1;
@@ -62,7 +66,8 @@ static int flush_pass(const char *pin_dir, bool links, bool ours, char err[LOADE
 		return ret;
 	}
 	while (ret >= 0 && (e = readdir(dir))) {
-		bool is_link = !strncmp(e->d_name, LINK_PREFIX, strlen(LINK_PREFIX));
+		bool is_link = !strncmp(e->d_name, LINK_PREFIX, strlen(LINK_PREFIX)) ||
+			       xmit_is_link(e->d_name);
 
 		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") || is_link != links)
 			continue;

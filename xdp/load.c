@@ -340,6 +340,7 @@ int loader_open(struct loader **out, const char *pin_dir, const struct tables_si
 	if (ret)
 		goto fail;
 	egress_open(l);
+	xmit_open(l);
 	*out = l;
 	return made;
 fail:

@@ -8,8 +8,9 @@
  * write one line there that says what is wrong and what to do.
  *
  * Everything pinned lives in pin_dir: each table by its name in table.h, "xsks",
- * "capture", "port_numbers", and a link "link_<ifname>" per interface.  A link keeps
- * the program at work when crierd is gone.
+ * "capture", "port_numbers", a link "link_<ifname>" per interface, and "xmit_link", that of
+ * the program which counts what devices drop.  A link keeps the program at work when crierd
+ * is gone.
  */
 #ifndef CRIER_LOAD_H
 #define CRIER_LOAD_H
@@ -103,6 +104,9 @@ int loader_devmaps(struct loader *l, uint32_t port, uint32_t ifindex);
 
 /* The double of that program for BPF_PROG_TEST_RUN, loaded when asked for; owned by l. */
 int loader_egress_run_fd(struct loader *l);
+
+/* NULL, or why copies are counted though the device's full ring dropped them. */
+const char *loader_xmit(const struct loader *l);
 
 /* The ring buffer "capture" for ring_buffer__new(); owned by l. */
 int loader_capture_fd(const struct loader *l);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Inside of the loader: shared by load.c, attach.c, flush.c and features.c only.
+ * Inside of the loader: shared by load.c, attach.c, egress.c, xmit.c, flush.c and features.c only.
  */
 #ifndef CRIER_LOADER_H
 #define CRIER_LOADER_H
@@ -12,6 +12,7 @@
 
 #define PROG_NAME "crier_xdp"
 #define LINK_PREFIX "link_"
+#define XMIT_PIN "xmit_link"
 
 struct crier_bpf;
 struct egress_bpf;
@@ -28,6 +29,7 @@ struct loader {
 	/* Those that are in "devmaps", -1: none of our making; see loader_devmaps(). */
 	int devmap_fd[CRIER_MAX_PORTS][CRIER_KSIZES_N];
 	char egress_why[LOADER_ERR_LEN];
+	char xmit_why[LOADER_ERR_LEN]; /* "": what devices drop is counted */
 };
 
 /* What the kernel said on netlink when libbpf last asked it for something, or "". */
@@ -43,6 +45,13 @@ int link_remove(const char *path, uint32_t *ifindex);
 void egress_init(struct loader *l);
 void egress_open(struct loader *l);
 void egress_close(struct loader *l);
+
+/* The program that counts what devices drop: see loader_xmit(). */
+void xmit_open(struct loader *l);
+
+/* Is a pin of this name its link's?  And the end of one: -EINVAL if it is no such link. */
+bool xmit_is_link(const char *name);
+int xmit_remove(const char *path);
 
 /* The driver's name, or "". */
 int nic_driver(const char *ifname, char driver[32]);

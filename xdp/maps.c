@@ -87,6 +87,11 @@ static uint32_t n_cpus(const struct crier_config *c)
 	return c->cpus;
 }
 
+static uint32_t n_port_counters(const struct crier_config *c)
+{
+	return c->cpus * CRIER_MAX_PORTS;
+}
+
 static uint32_t n_stream_counters(const struct crier_config *c)
 {
 	return c->cpus * c->max_streams;
@@ -160,6 +165,8 @@ const struct map_spec map_specs[MAPS_N] = {
 	TABLE(capture_ring, struct crier_capture_rec, n_capture_ring),
 	TABLE(kjobs, struct crier_kjob, n_kjobs),
 	TABLE(kheld, struct crier_kheld, n_kjobs),
+	TABLE(kxmit, struct crier_kxmit, n_cpus),
+	TABLE(port_counters, struct crier_port_counters, n_port_counters),
 	TABLE(kernel_counters, struct crier_room_counters, n_rooms),
 	TABLE(triggers, struct crier_trigger_slot, n_workers),
 	TABLE(guard, struct crier_guard, one),

@@ -454,7 +454,8 @@ CRIER_ASSERT_SIZE(struct crier_worker, 128);
 	X(kernel_lost, "kernel engine: clones that the kernel did not make") \
 	X(trigger_taken, "page triggers taken") \
 	X(trigger_stale, "of these, not broadcast: page or port is not what they say") \
-	X(trigger_refused, "injector: packets dropped: no triggers, mangled, or too late")
+	X(trigger_refused, "injector: packets dropped: no triggers, mangled, or too late") \
+	X(kernel_tx_full, "kernel engine: of the copies, those that the device did not take")
 
 #define CRIER_ENUM_XDP(name, help) CRIER_XDP_##name,
 enum crier_xdp_counter { CRIER_XDP_COUNTERS(CRIER_ENUM_XDP) CRIER_XDP_N };
@@ -613,6 +614,27 @@ struct crier_kheld {
 	__u8 pad0[3];
 };
 CRIER_ASSERT_SIZE(struct crier_kheld, 40);
+
+/*
+ * Map "kxmit": element n is CPU n's: what the program on the way out let pass, and what of
+ * it the program on the tracepoint behind it has seen (xmit.bpf.c).  A transmission is of
+ * CRIER_KXMIT_BULK frames at most.
+ */
+#define CRIER_KXMIT_BULK 16
+struct crier_kxmit {
+	__u64 passed;		       /* copies */
+	__u64 seen;		       /* of these, as of the last transmission */
+	__u32 place[CRIER_KXMIT_BULK]; /* in "kjobs", of copy n at n % CRIER_KXMIT_BULK */
+	__u64 reserved[6];
+};
+CRIER_ASSERT_SIZE(struct crier_kxmit, 128);
+
+/* Map "port_counters": element cpu * CRIER_MAX_PORTS + port. */
+struct crier_port_counters {
+	__u64 tx_full; /* copies of the kernel engine that the device did not take */
+	__u64 reserved[7];
+};
+CRIER_ASSERT_SIZE(struct crier_port_counters, 64);
 
 /*
  * How many members the devmaps of a port serve; a broadcast takes the least that will do.

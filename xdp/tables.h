@@ -44,6 +44,8 @@ struct tables {
 	struct crier_capture_rec *capture_ring;
 	struct crier_kjob *kjobs;
 	struct crier_kheld *kheld;
+	struct crier_kxmit *kxmit;
+	struct crier_port_counters *port_counters;
 	struct crier_room_counters *kernel_counters;
 	struct crier_trigger_slot *triggers;
 	struct crier_guard *guard;

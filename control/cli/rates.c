@@ -61,6 +61,12 @@ double rates_of(const struct rates *r, const char *section, const char *counter)
 		    counter);
 }
 
+double rates_copies(const struct rates *r)
+{
+	return rates_of(r, "worker", "copies") + rates_of(r, "xdp", "kernel_copies") -
+	       rates_of(r, "xdp", "kernel_tx_full");
+}
+
 static const json_t *room_before(const struct rates *r, const json_t *room)
 {
 	return json_object_get(r->index, field_str(room, "name"));
@@ -84,10 +90,11 @@ double rates_of_room_drops(const struct rates *r, const json_t *room)
 bool counter_is_drop(const char *name)
 {
 	static const char *const others[] = {
-		"rx_refused",	   "overload_copies", "stopped_copies",	 "no_job_copies",
-		"oversize_copies", "rx_ring_full",    "rx_fill_empty",	 "rx_dropped",
-		"tx_invalid",	   "capture_lost",    "guard_blocked",	 "guard_media",
-		"guard_cap",	   "guard_checksum",  "guard_impossible"};
+		"rx_refused",	       "overload_copies", "stopped_copies",   "no_job_copies",
+		"oversize_copies",     "rx_ring_full",	  "rx_fill_empty",    "rx_dropped",
+		"tx_invalid",	       "capture_lost",	  "guard_blocked",    "guard_media",
+		"guard_cap",	       "guard_checksum",  "guard_impossible", "kernel_dropped",
+		"kernel_no_neighbour", "kernel_lost",	  "kernel_tx_full"};
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
 		if (strcmp(name, others[i]) == 0)

@@ -21,6 +21,8 @@ void rates_step(struct rates *r, json_t *stats);
 void rates_free(struct rates *r);
 
 /* Per second, of section "xdp" or "worker". */
+/* Copies a second that left, of both engines. */
+double rates_copies(const struct rates *r);
 double rates_of(const struct rates *r, const char *section, const char *counter);
 /* Per second, of a room in r->now, by its name. */
 double rates_of_room(const struct rates *r, const json_t *room, const char *counter);

@@ -85,8 +85,7 @@ static void print_rates(const struct rates *r)
 
 	strftime(when, sizeof(when), "%T", localtime(&now));
 	printf("%s  in %s/s  copies %s/s  kicks %s/s\n", when,
-	       human_count(in, rates_of(r, "xdp", "accepted")),
-	       human_count(out, rates_of(r, "worker", "copies")),
+	       human_count(in, rates_of(r, "xdp", "accepted")), human_count(out, rates_copies(r)),
 	       human_count(kicks, rates_of(r, "worker", "tx_kicks")));
 	fputs("  drops:", stdout);
 	print_drops(r);

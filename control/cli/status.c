@@ -81,8 +81,8 @@ static const char *link_word(const json_t *iface)
 
 static void print_interfaces(const json_t *interfaces)
 {
-	struct text *t =
-		text_new("INTERFACE|>PORT|MODE|LINK|>MBIT/S|>MTU|>RX QUEUES|SOCKETS ON|MAC");
+	struct text *t = text_new(
+		"INTERFACE|>PORT|MODE|LINK|>MBIT/S|>MTU|>RX QUEUES|SOCKETS ON|>TX FULL|MAC");
 	json_t *iface, *note;
 	size_t i, j;
 	char *name, *words;
@@ -99,6 +99,7 @@ static void print_interfaces(const json_t *interfaces)
 		text_put(t, "%" PRId64, field_int(iface, "mtu"));
 		text_put(t, "%" PRId64, field_int(iface, "rx_queues"));
 		put_numbers(t, json_object_get(iface, "sockets"));
+		text_put(t, "%" PRId64, field_int(iface, "tx_full"));
 		text_put(t, "%s", field_str(iface, "mac"));
 	}
 	text_print(t, stdout, "  ");

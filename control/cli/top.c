@@ -155,7 +155,7 @@ static int print_head(const struct top *top, FILE *out)
 	fprintf(out, "rooms %zu  listeners %s  in %s/s  copies %s/s\n",
 		json_array_size(json_object_get(r->now, "rooms")), human_count(listeners, total),
 		human_count(in, rates_of(r, "xdp", "accepted")),
-		human_count(copies, rates_of(r, "worker", "copies")));
+		human_count(copies, rates_copies(r)));
 	print_drops(top, out);
 	if (top->trouble) {
 		fprintf(out, "! %s\n", top->trouble);

@@ -487,17 +487,109 @@ static void drops(void **state)
 	assert_int_equal(row()->copies, 3);
 }
 
+/* The program behind the way out, by its link. */
+static int xmit_fd(void)
+{
+	struct bpf_link_info info = {0};
+	uint32_t len = sizeof(info);
+	char path[256];
+	int link;
+
+	if (loader_xmit(loader))
+		fail_msg("%s", loader_xmit(loader));
+	snprintf(path, sizeof(path), "%s/crier/xmit_link", sandbox_dir);
+	link = bpf_obj_get(path);
+	assert_true(link >= 0);
+	assert_int_equal(bpf_obj_get_info_by_fd(link, &info, &len), 0);
+	close(link);
+	return bpf_prog_get_fd_by_id(info.prog_id);
+}
+
+static void transmitted(int fd, uint32_t sent, uint32_t drops, int err)
+{
+	uint64_t args[5] = {0, 0, sent, drops, (uint32_t)err};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = sizeof(args));
+
+	assert_int_equal(bpf_prog_test_run_opts(fd, &opts), 0);
+}
+
+static void copies_pass(struct crier_kjob *job, const struct bytes *clone, uint32_t n)
+{
+	struct bytes copy;
+
+	while (n && job->seen < job->clones)
+		n -= egress(clone, &copy) == XDP_PASS;
+	assert_int_equal(n, 0);
+}
+
+static uint64_t port_tx_full(void)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t cpu = 0; cpu < world.config->cpus; cpu++)
+		sum += world.port_counters[cpu * CRIER_MAX_PORTS + PORT].tx_full;
+	return sum;
+}
+
+/* What the device did not take of a transmission, the last of it, is each room's own. */
+static void tx_drops(void **state)
+{
+	struct crier_room_counters *other = &world.kernel_counters[ROOM + 1];
+	uint64_t full = counter(CRIER_XDP_kernel_tx_full), port = port_tx_full();
+	struct bytes packet, clone, second;
+	struct crier_kjob *job, *job2;
+	int fd = xmit_fd();
+
+	(void)state;
+	members_make(30, 0);
+	*other = (struct crier_room_counters){.generation = 77};
+	packet_make(&packet, &came_as[0], 100);
+	job = broadcast(&packet, &clone);
+	job2 = broadcast(&packet, &second);
+
+	/* Copies that went by before anybody looked are nobody's. */
+	copies_pass(job, &clone, 3);
+	transmitted(fd, 0, 2, 0);
+	assert_int_equal(row()->copies, 3);
+	/* Not ours: nothing of crier's went by. */
+	transmitted(fd, 0, 16, 0);
+	/* All were taken; what the program itself dropped is not counted again. */
+	copies_pass(job, &clone, 12);
+	transmitted(fd, 12, 4, 0);
+	assert_int_equal(row()->copies, 15);
+	assert_int_equal(counter(CRIER_XDP_kernel_tx_full), full);
+
+	/* Of 16, 6 of one room and 10 of another, 9 were taken. */
+	copies_pass(job, &clone, 6);
+	copies_pass(job2, &second, 10);
+	job2->owner = owner_word(ROOM + 1, 77, 0, 0);
+	other->copies = 10;
+	row()->copies = 6;
+	transmitted(fd, 9, 7, 0);
+	assert_int_equal(row()->copies, 6);
+	assert_int_equal(row()->tx_full, 0);
+	assert_int_equal(other->copies, 3);
+	assert_int_equal(other->tx_full, 7);
+	assert_int_equal(counter(CRIER_XDP_kernel_tx_full) - full, 7);
+	assert_int_equal(port_tx_full() - port, 7);
+
+	/* A device that is down takes none. */
+	copies_pass(job, &clone, 5);
+	transmitted(fd, 0, 5, -ENXIO);
+	assert_int_equal(row()->copies, 6);
+	assert_int_equal(row()->link_down, 5);
+	job->taken = job->due;
+	job2->taken = job2->due;
+	close(fd);
+}
+
 /* Clones of a page that is another room's now, or of a job whose place was used again. */
 static void stale(void **state)
 {
 	uint64_t before = counter(CRIER_XDP_kernel_stale), lost = counter(CRIER_XDP_kernel_lost);
 	struct bytes packet, clone, other, copy;
-	cpu_set_t one;
 
 	(void)state;
-	CPU_ZERO(&one);
-	CPU_SET(sched_getcpu(), &one);
-	sched_setaffinity(0, sizeof(one), &one);
 	members_make(3, 2);
 	packet_make(&packet, &came_as[0], 100);
 	broadcast(&packet, &clone);
@@ -566,6 +658,16 @@ static void not_ours(void **state)
 	assert_int_equal(row()->pkts, 0);
 }
 
+/* Jobs are a CPU's own. */
+static void stay_here(void)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	sched_setaffinity(0, sizeof(one), &one);
+}
+
 static int world_up(void **state)
 {
 	uint32_t ifindex = 1, port = PORT;
@@ -573,6 +675,7 @@ static int world_up(void **state)
 	int ret, numbers;
 
 	(void)state;
+	stay_here();
 	sandbox_run("ip link set lo up");
 	snprintf(dir, sizeof(dir), "%s/crier", sandbox_dir);
 	ret = loader_open(&loader, dir, &world_size, &world, err);
@@ -615,7 +718,8 @@ int main(void)
 		cmocka_unit_test(equality),	  cmocka_unit_test(sizes),
 		cmocka_unit_test(members_change), cmocka_unit_test(last_clone),
 		cmocka_unit_test(nobody),	  cmocka_unit_test(drops),
-		cmocka_unit_test(stale),	  cmocka_unit_test(not_ours),
+		cmocka_unit_test(tx_drops),	  cmocka_unit_test(stale),
+		cmocka_unit_test(not_ours),
 	};
 	int ret = sandbox_enter();
 

@@ -349,7 +349,7 @@ def _(h):
         {
             "time_ns": time.monotonic_ns() if h.server.real_time else n * 1_000_000_000,
             "xdp": {"accepted": 50 * n, "drop_source": 7 * n, "guard_punt": 2 * n,
-                    "guard_media": 3 * n},
+                    "guard_media": 3 * n, "kernel_copies": 60 * n, "kernel_tx_full": 4 * n},
             "xdp_cpus": [],
             "workers": [],
             "worker": {"copies": 490 * n, "drop_tx_full": 10 * n, "tx_kicks": 8 * n},

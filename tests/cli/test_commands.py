@@ -277,7 +277,7 @@ class Views(harness.Case):
     def test_rates(self):
         self.room(members=["10.1.0.1:1"])
         said = self.out("stats", "--watch", "0.1", "--count", "2")
-        self.assertEqual(said.count("copies 490/s"), 2)
+        self.assertEqual(said.count("copies 546/s"), 2)
         self.assertEqual(said.count("drop_source 7/s"), 2)
         lines = self.out("stats", "--watch=0.1", "--count", "3", "--json").splitlines()
         self.assertEqual(len(lines), 3)
@@ -291,8 +291,8 @@ class Views(harness.Case):
         self.room("z-large")
         for args in (["top", "--once"], ["top"]):  # no terminal here
             lines = self.out(*args, "--interval", "0.1").splitlines()
-            self.assertIn("copies 490/s", lines[1])
-            self.assertIn("drops/s: drop_source 7 guard_media 3 drop_tx_full 10", lines[2])
+            self.assertIn("copies 546/s", lines[1])
+            self.assertIn("drops/s: drop_source 7 guard_media 3 kernel_tx_full 4 drop_tx_full 10", lines[2])
             at = [n for n, line in enumerate(lines) if "large" in line or "small" in line]
             self.assertTrue(lines[at[0]].startswith("z-large"), "by copies")
             self.assertIn("tx_full 20", lines[at[0]])
