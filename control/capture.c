@@ -223,7 +223,8 @@ static void ring_drops_take(struct capture *c)
 	uint64_t drops = stats_xdp(c->d->tables, CRIER_XDP_drop_capture);
 
 	if (drops > c->ring_drops)
-		records_lost(c, drops - c->ring_drops, CRIER_CAPTURE_INPUT | CRIER_CAPTURE_DROPS);
+		records_lost(c, drops - c->ring_drops,
+			     CRIER_CAPTURE_INPUT | CRIER_CAPTURE_COPIES | CRIER_CAPTURE_DROPS);
 	c->ring_drops = drops;
 }
 

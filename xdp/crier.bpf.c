@@ -64,11 +64,6 @@ struct {
 	__array(values, struct devmap);
 } devmaps SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1 << 20);
-} capture SEC(".maps");
-
 /* ifindex -> port number */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -88,6 +83,7 @@ struct {
 #include "steer.h"
 
 #include "broadcast.h"
+#include "capture.h"
 
 #include "trigger_take.h"
 
@@ -137,69 +133,13 @@ static __always_inline int to_socket(struct xdp_md *ctx)
 	return bpf_redirect_map(&xsks, *port * CRIER_MAX_QUEUES + queue, XDP_DROP);
 }
 
-/* Is this verdict, for this room, among what capture was asked for? */
-static __always_inline int capture_wants(__u64 wanted, enum crier_xdp_counter verdict, __u32 room)
+static __always_inline void capture_if_wanted(struct xdp_md *ctx, enum crier_xdp_counter verdict,
+					      __u32 room)
 {
-	__u32 only = (__u32)(wanted >> 32);
+	__u64 wanted = capture_wanted();
 
-	if (only && only != room)
-		return 0;
-	if (verdict == CRIER_XDP_accepted)
-		return !!(wanted & CRIER_CAPTURE_INPUT);
-	return (wanted & CRIER_CAPTURE_DROPS) && crier_refuses(verdict);
-}
-
-/* Copies the packet's first bytes; 8 at a time, for helpers that do it are young (5.18). */
-static __always_inline __u32 capture_copy(__u8 *to, const __u8 *from, const __u8 *end)
-{
-	__u32 n = 0;
-
-	for (; n < CRIER_CAPTURE_SNAP; n += 8) {
-		const __u8 *p = from + n;
-
-		if (p + 8 > end)
-			break;
-		*(__u64 *)(to + n) = *(const __u64 *)p;
-	}
-	for (int i = 0; i < 7 && n < CRIER_CAPTURE_SNAP; i++, n++) {
-		const __u8 *p = from + n;
-
-		if (p + 1 > end)
-			break;
-		to[n] = *p;
-	}
-	return n;
-}
-
-/* Global, so that its loops are verified once and not for each verdict. */
-__noinline int capture_packet(struct xdp_md *ctx, __u32 verdict, __u32 room)
-{
-	const __u8 *data = (const __u8 *)(long)ctx->data;
-	const __u8 *end = (const __u8 *)(long)ctx->data_end;
-	struct crier_capture_rec *rec = bpf_ringbuf_reserve(&capture, sizeof(*rec), 0);
-
-	if (!rec)
-		return -1;
-	rec->serial = 1;
-	rec->time_ns = bpf_ktime_get_ns();
-	rec->ifindex = ctx->ingress_ifindex;
-	rec->room = room;
-	rec->verdict = verdict;
-	rec->len = (__u16)(end - data);
-	rec->caplen = (__u16)capture_copy(rec->data, data, end);
-	bpf_ringbuf_submit(rec, 0);
-	return 0;
-}
-
-static __always_inline void capture_if_wanted(struct xdp_md *ctx, __u32 cpu,
-					      enum crier_xdp_counter verdict, __u32 room)
-{
-	__u32 zero = 0;
-	const struct crier_config *cfg = bpf_map_lookup_elem(&config, &zero);
-	__u64 wanted = cfg ? STEER_LOAD(&cfg->capture) : 0;
-
-	if (wanted && capture_wants(wanted, verdict, room) && capture_packet(ctx, verdict, room))
-		count(cpu, CRIER_XDP_drop_capture);
+	if (wanted)
+		capture_take(ctx, wanted, ctx->ingress_ifindex, verdict, room);
 }
 
 SEC("xdp")
@@ -218,7 +158,7 @@ int crier_xdp(struct xdp_md *ctx)
 	if (to.guard) {
 		count(cpu, to.guard);
 		/* where the guard only counts, this is how to see what it would drop */
-		capture_if_wanted(ctx, cpu, to.guard, to.room);
+		capture_if_wanted(ctx, to.guard, to.room);
 	}
 	if (verdict >= CRIER_XDP_pass_not_ip && verdict <= CRIER_XDP_pass_media) {
 		count(cpu, verdict);
@@ -235,7 +175,7 @@ int crier_xdp(struct xdp_md *ctx)
 	if (verdict == CRIER_XDP_accepted && to.is_rtcp)
 		count(cpu, CRIER_XDP_accepted_rtcp);
 	count_stream(cpu, to.stream, to.payload_len, verdict == CRIER_XDP_accepted);
-	capture_if_wanted(ctx, cpu, verdict, to.room);
+	capture_if_wanted(ctx, verdict, to.room);
 	return kernel ? broadcast_send(ctx, &to, &broadcast) : action;
 }
 

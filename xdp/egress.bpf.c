@@ -38,6 +38,7 @@ ARRAY(kxmit, crier_kxmit);
 ARRAY(kernel_counters, crier_room_counters);
 ARRAY(xdp_counters, crier_xdp_counters);
 
+#include "capture.h"
 #include "rewrite.h"
 #include "target.h"
 
@@ -137,6 +138,20 @@ PACKET_INLINE int held_get(__u32 place, struct target *to)
 	return !!to->via;
 }
 
+PACKET_INLINE void copy_capture(struct xdp_md *ctx, const struct crier_kjob *job)
+{
+	__u64 wanted = capture_wanted();
+	const struct crier_port *port;
+	__u32 n = job->port;
+
+	if (!wanted)
+		return;
+	port = bpf_map_lookup_elem(&ports, &n);
+	if (port)
+		capture_take(ctx, wanted, port->ifindex, CRIER_CAPTURE_COPY,
+			     owner_room(job->owner));
+}
+
 /* For xmit.bpf.c, which sees what became of it. */
 PACKET_INLINE void pass_note(__u32 place)
 {
@@ -179,6 +194,7 @@ PACKET_INLINE int egress(struct xdp_md *ctx)
 		why_count(row, WHY_MTU);
 		return XDP_DROP;
 	}
+	copy_capture(ctx, job);
 	pass_note(place);
 	kernel_count(CRIER_XDP_kernel_copies, 1);
 	KERNEL_ADD(row, copies, 1);

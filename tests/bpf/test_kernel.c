@@ -487,6 +487,64 @@ static void drops(void **state)
 	assert_int_equal(row()->copies, 3);
 }
 
+struct captured {
+	struct crier_capture_rec rec;
+	uint32_t n;
+};
+
+static int on_record(void *arg, void *data, size_t len)
+{
+	struct captured *c = arg;
+
+	assert_int_equal(len, sizeof(c->rec));
+	memcpy(&c->rec, data, len);
+	c->n++;
+	return 0;
+}
+
+/* Capture gets the very copy, if it wants those of that room. */
+static void capture(void **state)
+{
+	static const struct {
+		uint64_t wanted;
+		uint32_t copies;
+	} cases[] = {
+		{0, 0},
+		{CRIER_CAPTURE_COPIES, 1},
+		{CRIER_CAPTURE_COPIES | (uint64_t)ROOM << 32, 1},
+		{CRIER_CAPTURE_COPIES | (uint64_t)(ROOM + 1) << 32, 0},
+		{CRIER_CAPTURE_INPUT | CRIER_CAPTURE_DROPS, 0},
+	};
+	struct captured c = {0};
+	struct ring_buffer *ring = ring_buffer__new(loader_capture_fd(loader), on_record, &c, NULL);
+	struct bytes packet, clone, copy;
+	struct crier_kjob *job;
+
+	(void)state;
+	assert_non_null(ring);
+	members_make(1, 0);
+	packet_make(&packet, &came_as[0], 1400);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		job = broadcast(&packet, &clone);
+		tbl_store(&world.config->capture, cases[i].wanted);
+		c.n = 0;
+		for (uint32_t n = 0; n < job->clones; n++)
+			egress(&clone, &copy);
+		tbl_store(&world.config->capture, 0);
+		ring_buffer__consume(ring);
+		assert_int_equal(c.n, cases[i].copies);
+		if (!c.n)
+			continue;
+		assert_int_equal(c.rec.verdict, CRIER_CAPTURE_COPY);
+		assert_int_equal(c.rec.room, ROOM);
+		assert_int_equal(c.rec.ifindex, world.ports[PORT].ifindex);
+		assert_int_equal(c.rec.len, copy.len);
+		assert_int_equal(c.rec.caplen, copy.len);
+		assert_memory_equal(c.rec.data, copy.data, copy.len);
+	}
+	ring_buffer__free(ring);
+}
+
 /* The program behind the way out, by its link. */
 static int xmit_fd(void)
 {
@@ -718,8 +776,8 @@ int main(void)
 		cmocka_unit_test(equality),	  cmocka_unit_test(sizes),
 		cmocka_unit_test(members_change), cmocka_unit_test(last_clone),
 		cmocka_unit_test(nobody),	  cmocka_unit_test(drops),
-		cmocka_unit_test(tx_drops),	  cmocka_unit_test(stale),
-		cmocka_unit_test(not_ours),
+		cmocka_unit_test(capture),	  cmocka_unit_test(tx_drops),
+		cmocka_unit_test(stale),	  cmocka_unit_test(not_ours),
 	};
 	int ret = sandbox_enter();
 

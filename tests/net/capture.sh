@@ -83,4 +83,17 @@ speak 5000 --count 20 >/dev/null
 want "heard after captures" 20 "$(heard ear received)"
 refused 'no such room' ctl capture nosuch -w "$T/cap3.pcapng"
 stop dp
+
+# The kernel engine's copies, as crier-dp's: it takes the rooms as soon as l0 takes redirects.
+served_by()
+{
+	[ "$(api GET /v1/rooms/talk | jq -r .serving)" = "$1" ]
+}
+in_lsn ethtool -K l0 gro on
+wait_until 30 served_by kernel || fail "the kernel engine has not taken over"
+capture 80 --copies >"$T/copies"
+want "copies of the kernel engine captured" 80 \
+	"$(grep -c '^10.2.0.1	10.128.0.[1-4]	5004' "$T/copies")"
+want "their interface" e1 "$(tshark -r "$T/cap.pcapng" -T fields -e frame.interface_name 2>/dev/null |
+	sort -u)"
 stop crierd
