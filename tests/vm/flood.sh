@@ -29,8 +29,8 @@ ctl guard block 198.18.0.0/15 fd01::bad:0/112 >/dev/null || fail "guard block"
 # linux_got: packets that Linux in edge has ever got.
 linux_got()
 {
-	in_edge awk '/^Ip: [0-9]/ { n += $4 } /^Ip6InReceives/ { n += $2 } END { print n }' \
-		/proc/net/snmp /proc/net/snmp6
+	in_edge cat /proc/net/snmp /proc/net/snmp6 |
+		awk '/^Ip: [0-9]/ { n += $4 } /^Ip6InReceives/ { n += $2 } END { print n }'
 }
 
 # refused_as COUNTERS TO PORT [option of pktgen...]: such a flood is counted so, and not Linux's.
