@@ -71,7 +71,7 @@ static int apply(struct bulk *b, struct budget *budget)
 		int ret;
 
 		if (ahead)
-			member_prefetch(s, b->room, ahead);
+			member_prefetch(s, ahead);
 		ret = apply_one(s, b->room, b->op, ep, &b->counts);
 		if (ret < 0)
 			return ret;

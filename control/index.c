@@ -4,27 +4,49 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "xdp/tables.h"
+
+static void index_begin(struct index *x, uint32_t size, uint32_t most, const struct index_ops *ops,
+			const void *ctx)
+{
+	x->size = size;
+	x->used = 0;
+	x->number_mask = UINT32_MAX >> __builtin_clz(most | 1);
+	x->ops = ops;
+	x->ctx = ctx;
+}
 
 int index_init(struct index *x, uint32_t most, const struct index_ops *ops, const void *ctx)
 {
-	uint64_t size = (uint64_t)most + most / 2 + 64;
+	uint64_t size = index_words_for(most);
 
 	if (size > UINT32_MAX)
 		return -ENOMEM;
 	x->entry = calloc(size, sizeof(*x->entry));
 	if (!x->entry)
 		return -ENOMEM;
-	x->size = (uint32_t)size;
-	x->used = 0;
-	x->number_mask = UINT32_MAX >> __builtin_clz(most | 1);
-	x->ops = ops;
-	x->ctx = ctx;
+	x->lent = false;
+	index_begin(x, (uint32_t)size, most, ops, ctx);
 	return 0;
+}
+
+void index_lend(struct index *x, uint32_t *entry, uint32_t size, uint32_t most,
+		const struct index_ops *ops, const void *ctx)
+{
+	for (uint32_t i = 0; i < size; i++)
+		if (entry[i]) /* new tables stay untouched */
+			tbl_store(&entry[i], 0);
+	x->entry = entry;
+	x->lent = true;
+	index_begin(x, size, most, ops, ctx);
 }
 
 void index_free(struct index *x)
 {
-	free(x->entry);
+	if (!x->lent)
+		free(x->entry);
 	x->entry = NULL;
 }
 
@@ -64,7 +86,7 @@ void index_add(struct index *x, uint64_t hash, uint32_t number)
 	assert(number && number <= x->number_mask && x->used + 1 < x->size);
 	while (x->entry[i])
 		i = next(x, i);
-	x->entry[i] = make_entry(x, hash, number);
+	tbl_store_release(&x->entry[i], make_entry(x, hash, number));
 	x->used++;
 }
 
@@ -81,10 +103,10 @@ static void close_hole(struct index *x, uint32_t hole)
 
 		if (from_home < from_hole)
 			continue;
-		x->entry[hole] = x->entry[i];
+		tbl_store_release(&x->entry[hole], x->entry[i]);
 		hole = i;
 	}
-	x->entry[hole] = 0;
+	tbl_store_release(&x->entry[hole], 0);
 }
 
 bool index_remove(struct index *x, uint64_t hash, uint32_t number)

@@ -22,6 +22,7 @@ struct index_ops {
 
 struct index {
 	uint32_t *entry; /* 0: empty; else tag and number */
+	bool lent;	 /* the memory is somebody else's */
 	uint32_t size, used;
 	uint32_t number_mask;
 	const struct index_ops *ops;
@@ -30,6 +31,12 @@ struct index {
 
 /* For numbers 1 .. most, `most` of them at once.  0 or -ENOMEM. */
 int index_init(struct index *x, uint32_t most, const struct index_ops *ops, const void *ctx);
+/*
+ * The same in memory that is the caller's: `size` words, which become 0.  Others may read
+ * it: each word is written whole, but while one moves they may miss it.
+ */
+void index_lend(struct index *x, uint32_t *entry, uint32_t size, uint32_t most,
+		const struct index_ops *ops, const void *ctx);
 void index_free(struct index *x);
 
 /* The number with this key, 0 if there is none. */

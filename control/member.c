@@ -8,6 +8,7 @@
 #include "control/grace.h"
 #include "control/room.h"
 #include "xdp/log.h"
+#include "xdp/members.h"
 
 struct member_key {
 	uint32_t room;
@@ -46,13 +47,10 @@ bool member_at(const struct store *s, uint32_t slot, struct crier_endpoint *ep, 
 
 /* ---- the index ---- */
 
-static uint64_t key_hash(const struct store *s, uint32_t room, const struct crier_endpoint *ep)
+/* Whatever the room: the guard, which reads the index too, knows none. */
+static uint64_t key_hash(const struct store *s, const struct crier_endpoint *ep)
 {
-	uint64_t low = (uint64_t)room << 16 | ep->port;
-
-	if (addr_is_v4(&ep->addr))
-		return index_mix(s->seed, low, ep->addr.q[1]);
-	return index_mix(index_mix(s->seed, ep->addr.q[0], low), ep->addr.q[1], low);
+	return member_hash(s->t->config->index_seed, &ep->addr, !addr_is_v4(&ep->addr), ep->port);
 }
 
 static bool slot_is(const void *ctx, uint32_t slot, const void *key)
@@ -73,26 +71,30 @@ static uint64_t slot_hash(const void *ctx, uint32_t slot)
 	uint16_t via;
 
 	member_at(s, slot, &ep, &via);
-	return key_hash(s, s->pages.note[slot_page(slot)].room, &ep);
+	return key_hash(s, &ep);
 }
 
 static const struct index_ops member_ops = {.is = slot_is, .hash = slot_hash};
 
-int members_init(struct store *s)
+void members_init(struct store *s)
 {
-	return index_init(&s->members, s->pages.total * CRIER_PAGE_SLOTS - 1, &member_ops, s);
+	struct crier_config *c = s->t->config;
+
+	tbl_store(&c->index_seed, s->seed);
+	index_lend(&s->members, s->t->member_index->word, c->index_words,
+		   s->pages.total * CRIER_PAGE_SLOTS - 1, &member_ops, s);
 }
 
 uint32_t member_find(const struct store *s, uint32_t room, const struct crier_endpoint *ep)
 {
 	struct member_key key = {room, ep};
 
-	return index_find(&s->members, key_hash(s, room, ep), &key);
+	return index_find(&s->members, key_hash(s, ep), &key);
 }
 
-void member_prefetch(const struct store *s, uint32_t room, const struct crier_endpoint *ep)
+void member_prefetch(const struct store *s, const struct crier_endpoint *ep)
 {
-	index_prefetch(&s->members, key_hash(s, room, ep));
+	index_prefetch(&s->members, key_hash(s, ep));
 }
 
 /* ---- counts ---- */
@@ -262,7 +264,7 @@ int member_add(struct store *s, uint32_t room, const struct crier_endpoint *ep)
 	page_egress(&s->pages, slot);
 	count_empty(s, slot_page(slot), true);
 	count(s, room, s->pages.note[slot_page(slot)].shard, family6, 1);
-	index_add(&s->members, key_hash(s, room, ep), slot);
+	index_add(&s->members, key_hash(s, ep), slot);
 	if (!via)
 		count_unreachable(s, room, 1);
 	tell_changed(s, room);
@@ -315,7 +317,7 @@ int member_remove(struct store *s, uint32_t room, const struct crier_endpoint *e
 	if (!slot)
 		return -ENOENT;
 	member_at(s, slot, &was, &via);
-	index_remove(&s->members, key_hash(s, room, ep), slot);
+	index_remove(&s->members, key_hash(s, ep), slot);
 	tbl_store_release((__u64 *)slot_word(s, slot), 0);
 	l = store_list(s, room, note->shard, note->family6);
 	page_leave(&s->pages, l, slot);
@@ -373,7 +375,7 @@ int member_adopt(struct store *s, uint32_t slot)
 	member_at(s, slot, &ep, &via);
 	if (addr_is_v4(&ep.addr) == note->family6 || !ep.port || member_find(s, note->room, &ep))
 		return -EEXIST;
-	index_add(&s->members, key_hash(s, note->room, &ep), slot);
+	index_add(&s->members, key_hash(s, &ep), slot);
 	if (!via)
 		count_unreachable(s, note->room, 1);
 	return 0;

@@ -19,7 +19,7 @@ int member_remove(struct store *s, uint32_t room, const struct crier_endpoint *e
 uint32_t member_find(const struct store *s, uint32_t room, const struct crier_endpoint *ep);
 
 /* Fetch what member_find() will look at: worth it some members ahead. */
-void member_prefetch(const struct store *s, uint32_t room, const struct crier_endpoint *ep);
+void member_prefetch(const struct store *s, const struct crier_endpoint *ep);
 
 /* Who is in a slot; false: nobody. */
 bool member_at(const struct store *s, uint32_t slot, struct crier_endpoint *ep, uint16_t *via);
@@ -39,8 +39,8 @@ struct member_walk member_walk_start(const struct store *s, uint32_t room);
 uint32_t member_walk_next(const struct store *s, struct member_walk *w, struct crier_endpoint *ep,
 			  uint32_t most);
 
-/* The index over all members: for store_open(). */
-int members_init(struct store *s);
+/* The index over all members, empty: for store_open(). */
+void members_init(struct store *s);
 /* Enter a member whom a scan found.  -EEXIST: there already, the slot must be emptied. */
 int member_adopt(struct store *s, uint32_t slot);
 /* Empty a slot without a trace elsewhere: what a scan found and nobody wants. */

@@ -70,7 +70,8 @@ static void node_gauges(struct evbuffer *out, struct crierd *d)
 	      (double)s->unreachable);
 	gauge(out, "crier_tables_bytes", "Memory of the shared tables",
 	      (double)tables_bytes(d->tables));
-	gauge(out, "crier_index_bytes", "Memory of crierd's index of them", (double)store_bytes(s));
+	gauge(out, "crier_index_bytes", "Memory of crierd's index of them",
+	      (double)(store_bytes(s) + index_bytes(&s->members)));
 }
 
 static void loop_gauges(struct evbuffer *out, struct crierd *d)

@@ -28,12 +28,13 @@ static int store_alloc(struct store *s)
 {
 	const struct crier_config *c = s->t->config;
 
-	if (pages_init(&s->pages, s->t) || members_init(s) || room_names_init(s) ||
+	if (pages_init(&s->pages, s->t) || room_names_init(s) ||
 	    numbers_init(&s->free_rooms, c->max_rooms) ||
 	    numbers_init(&s->old_rooms, c->max_rooms) ||
 	    numbers_init(&s->free_streams, c->max_streams) ||
 	    numbers_init(&s->old_streams, c->max_streams))
 		return -ENOMEM;
+	members_init(s);
 	s->rooms = calloc(c->max_rooms, sizeof(*s->rooms));
 	return s->rooms ? 0 : -ENOMEM;
 }
@@ -120,7 +121,7 @@ size_t store_bytes(const struct store *s)
 {
 	const struct crier_config *c = s->t->config;
 
-	return index_bytes(&s->members) + index_bytes(&s->names) +
+	return index_bytes(&s->names) +
 	       s->pages.total * (sizeof(*s->pages.note) + sizeof(uint32_t)) +
 	       c->pages6 * sizeof(*s->pages.limbo) +
 	       c->max_rooms * (sizeof(*s->rooms) + sizeof(uint32_t)) +

@@ -96,14 +96,25 @@ static bool is_neighbour_talk(const struct port_rx *rx, enum crier_xdp_counter v
 	       rx->data[r->l3 + IP6_NEXT_HEADER] == ICMP6;
 }
 
+/*
+ * Tokens that this packet must leave.  Neighbour talk takes the last one, listeners' reports
+ * and keepalives leave a quarter to it, and all else leaves a half to both.
+ */
+static uint64_t tokens_kept(const struct port_rx *rx, enum crier_xdp_counter verdict,
+			    const struct steer_result *r, uint64_t pps)
+{
+	if (is_neighbour_talk(rx, verdict, r))
+		return 0;
+	return pps / PUNT_BURST_PART / (r->guard == CRIER_XDP_guard_member ? 4 : 2);
+}
+
 static void punt(struct judge *j, struct port *p, const struct port_rx *rx,
 		 enum crier_xdp_counter verdict, const struct steer_result *r, uint64_t now_ns)
 {
 	uint64_t pps = setting(j->t, CRIER_SET_punt_pps);
-	uint64_t kept = is_neighbour_talk(rx, verdict, r) ? 0 : pps / PUNT_BURST_PART / 4;
 
 	tokens_fill(j, pps, now_ns);
-	if (!pps || j->tokens <= kept) {
+	if (!pps || j->tokens <= tokens_kept(rx, verdict, r, pps)) {
 		stats_add(j->stats, CRIER_WORKER_punt_cap, 1);
 		return;
 	}

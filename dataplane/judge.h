@@ -23,7 +23,7 @@ struct judge {
 	struct stats *stats;
 	struct capture *capture;
 	struct guard_caps caps; /* for steer() */
-	/* Punts left, as of filled_ns; a quarter is kept for ARP and ICMPv6. */
+	/* Punts left, as of filled_ns; some are kept for listeners, and for ARP and ICMPv6. */
 	uint64_t tokens, filled_ns;
 };
 

@@ -28,6 +28,7 @@
  *   block list        198.18.0.0/16, 2001:db8:b::/48, 2001:db8:b0:1::/64, 2001:db8:b0:2::7/128
  *   allow list        198.18.128.0/17, 198.18.1.1/32, 2001:db8:b:1::/64, 2001:db8:b0:1::7/128
  *   crier0            the interface that test says
+ *   members           198.51.100.44, 198.18.0.44 and 2001:db8:1::44, each with port 5004
  *
  *   port  stream  room      from                     ssrc      pt   engine
  *   5000  1       1 rtp     198.51.100.7             11223344  111  bypass
@@ -130,11 +131,56 @@ static inline void world_crier0(struct tables *t, uint32_t port, uint32_t ifinde
 	t->ports[port].ifindex = ifindex;
 }
 
+/* A word of the index of members, at the first place that is free for it. */
+static inline void world_index(struct tables *t, const char *s, uint16_t port, uint32_t slot)
+{
+	struct crier_addr a = world_addr(s);
+	uint64_t hash = member_hash(t->config->index_seed, &a, !addr_is_v4(&a), htons(port));
+	uint32_t at = (uint32_t)((hash >> 32) * t->config->index_words >> 32);
+
+	while (t->member_index->word[at])
+		at = (at + 1) % t->config->index_words;
+	t->member_index->word[at] = ((uint32_t)hash & ~t->config->index_mask) | slot;
+}
+
+static inline void world_member(struct tables *t, const char *s, uint16_t port, uint32_t slot)
+{
+	uint32_t page = slot / CRIER_PAGE_SLOTS, place = slot % CRIER_PAGE_SLOTS;
+	struct crier_addr a = world_addr(s);
+
+	if (addr_is_v4(&a)) {
+		t->members4[page].member[place] = member4_word(a.w[3], htons(port), 7);
+	} else {
+		page6_members(t, page)->member[place].addr = a;
+		page6_members(t, page)->member[place].word = member6_word(htons(port), 7);
+	}
+	world_index(t, s, port, slot);
+}
+
+static inline void world_members(struct tables *t)
+{
+	uint32_t slot6 = t->config->pages4 * CRIER_PAGE_SLOTS;
+
+	t->config->index_seed = 0x0123456789abcdefULL;
+	world_member(t, "198.51.100.44", 5004, 2 * CRIER_PAGE_SLOTS + 3);
+	world_member(t, "198.18.0.44", 5004, 2 * CRIER_PAGE_SLOTS + 4);
+	world_member(t, "2001:db8:1::44", 5004, slot6 + 200);
+	/* They left, and others came; or they are in the index, and in no slot. */
+	world_index(t, "198.51.100.45", 5004, 2 * CRIER_PAGE_SLOTS + 3);
+	world_index(t, "2001:db8:1::45", 5004, slot6 + 200);
+	world_index(t, "198.51.100.46", 5004, 2 * CRIER_PAGE_SLOTS + 5);
+	world_index(t, "2001:db8:1::46", 5004, slot6 + 201);
+	world_index(t, "2001:db8:1::47", 5004, 2 * CRIER_PAGE_SLOTS + 3);
+	world_index(t, "198.51.100.47", 5004, slot6 + 200);
+}
+
 static inline void world_init(struct tables *t)
 {
 	world_guard(t);
+	world_members(t);
 	/* most tests are of other things than the cap */
 	t->config->setting[CRIER_SET_guard_punt_pps] = 10000000;
+	t->config->setting[CRIER_SET_guard_member_pps] = 10000000;
 	t->config->media_port = htons(WORLD_MEDIA_PORT);
 	world_local(t, "192.0.2.1", 1);
 	world_local(t, "192.0.2.9", 2); /* was ours once */
@@ -214,6 +260,12 @@ struct packet_case {
 	{ \
 		.name = title, .want = CRIER_XDP_pass_media, .also = CRIER_XDP_guard_punt, \
 		.dport = WORLD_MEDIA_PORT, __VA_ARGS__ \
+	}
+
+#define MEMBER(title, ...) \
+	{ \
+		.name = title, .want = CRIER_XDP_pass_media, .also = CRIER_XDP_guard_member, \
+		.dport = WORLD_MEDIA_PORT, .sport = 5004, __VA_ARGS__ \
 	}
 
 static const struct packet_case packet_cases[] = {
@@ -542,6 +594,31 @@ static const struct packet_case packet_cases[] = {
 	LISTENER("media port, bye alone", .payload = BYE(OURS)),
 	LISTENER("media port, lowest rtcp", .payload = "80c00001 11223344"),
 	LISTENER("media port, highest rtcp", .payload = "80df0001 11223344"),
+	MEMBER("member's stun", .payload = STUN, .src = "198.51.100.44"),
+	MEMBER("member's rr", .payload = RR_BLOCKLESS(OURS), .src = "198.51.100.44"),
+	MEMBER("member's stun v6", .payload = STUN, FROM6("2001:db8:1::44")),
+	MEMBER("member's rr v6 in a vlan", .payload = RR_BLOCKLESS(OURS), FROM6("2001:db8:1::44"),
+	       .tpid = {0x8100}),
+	LISTENER("member's address, another port", .payload = STUN, .src = "198.51.100.44",
+		 .sport = 5005),
+	LISTENER("member's address v6, another port", .payload = STUN, FROM6("2001:db8:1::44"),
+		 .sport = 5005),
+	LISTENER("member's port, another address", .payload = STUN, .src = "198.51.100.43",
+		 .sport = 5004),
+	LISTENER("who left, another is there", .payload = STUN, .src = "198.51.100.45",
+		 .sport = 5004),
+	LISTENER("who left v6, another is there", .payload = STUN, FROM6("2001:db8:1::45"),
+		 .sport = 5004),
+	LISTENER("who left", .payload = STUN, .src = "198.51.100.46", .sport = 5004),
+	LISTENER("who left v6", .payload = STUN, FROM6("2001:db8:1::46"), .sport = 5004),
+	LISTENER("v6, index says a v4 slot", .payload = STUN, FROM6("2001:db8:1::47"),
+		 .sport = 5004),
+	LISTENER("v4, index says a v6 slot", .payload = STUN, .src = "198.51.100.47",
+		 .sport = 5004),
+	MEDIA("member's noise", guard_media, .payload = "40000010 00010203 04050607",
+	      .src = "198.51.100.44", .sport = 5004),
+	MEDIA("member who is blocked", guard_blocked, .payload = STUN, .src = "198.18.0.44",
+	      .sport = 5004),
 	MEDIA("media port, rtp", guard_media, .payload = RTP_OK),
 	MEDIA("media port, empty", guard_media, .payload = ""),
 	MEDIA("media port, first byte alone", guard_media, .payload = "00"),

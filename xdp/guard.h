@@ -12,6 +12,7 @@
 #ifndef CRIER_GUARD_H
 #define CRIER_GUARD_H
 
+#include "members.h"
 #include "packet.h"
 #include "table.h"
 #include "view.h"
@@ -24,9 +25,10 @@ enum guard_mode {
 };
 
 /*
- * Who sent what the media port gives to crierd.  Members have a budget of their own, so
- * that no flood of strangers ends their keepalives.  Nobody can be told to be a member
- * before listeners join by STUN, whose NONCE says so: until then all are strangers.
+ * Who sent what the media port gives to crierd: a member, if it comes from an address and
+ * port to which copies go now.  Members have a budget of their own, so that no flood of
+ * strangers ends their reports and keepalives.  It is no proof, for who knows a member's
+ * address and port can use them: then it is this budget that he spends, and no other.
  */
 enum guard_class {
 	GUARD_MEMBER,
@@ -167,6 +169,77 @@ PACKET_INLINE int guard_is_blocked(const struct tables *t, const struct crier_ad
 		value = guard_find(t, value - CRIER_GUARD_TREE, __builtin_bswap64(src->q[1]), &s);
 	return value == CRIER_GUARD_BLOCK;
 }
+
+/*
+ * ---- members -----------------------------------------------------------------------
+ */
+
+/*
+ * So far a search of the index goes.  With the tables full (words two thirds taken) one
+ * member in some hundred thousand stands further from his place and is taken for a stranger.
+ */
+#define GUARD_PROBES 128
+
+PACKET_INLINE int guard_is_in_slot(const struct tables *t, const struct crier_config *config,
+				   __u32 slot, const struct crier_addr *addr, int family6,
+				   __be16 port)
+{
+	__u32 page = slot >> CRIER_PAGE_SHIFT, place = slot & (CRIER_PAGE_SLOTS - 1);
+	const struct crier_page4 *page4;
+	const struct crier_page6 *page6;
+	__u64 word;
+
+	if (!family6) {
+		page4 = page < config->pages4 ? steer_page4(t, page) : 0;
+		return page4 && STEER_LOAD(&page4->member[place]) << 16 ==
+					member4_word(addr->w[3], port, 0) << 16;
+	}
+	page6 = page >= config->pages4 ? steer_page6(t, page - config->pages4) : 0;
+	if (!page6)
+		return 0;
+	word = STEER_ACQUIRE(&page6->member[place].word);
+	return (word & CRIER_MEMBER6_VALID) && member6_port(word) == port &&
+	       steer_addr_equal(&page6->member[place].addr, addr);
+}
+
+/* Do copies go to this address and port now?  Its index may move meanwhile: then perhaps not. */
+PACKET_INLINE int guard_is_member(const struct tables *t, const struct crier_config *config,
+				  const struct crier_addr *addr, int family6, __be16 port,
+				  struct guard_search *s)
+{
+	__u64 hash = member_hash(STEER_LOAD(&config->index_seed), addr, family6, port);
+	__u32 words = config->index_words, mask = config->index_mask;
+
+	STEER_STORE(&s->where, (hash >> 32) * words >> 32);
+	for (int i = 0; i < GUARD_PROBES; i++) {
+		__u32 at = (__u32)STEER_LOAD(&s->where);
+		const struct crier_index *in = steer_index(t, at / CRIER_INDEX_WORDS);
+		__u32 word = in ? STEER_ACQUIRE(&in->word[at % CRIER_INDEX_WORDS]) : 0;
+
+		if (!word)
+			return 0;
+		if (!(((__u32)hash ^ word) & ~mask) &&
+		    guard_is_in_slot(t, config, word & mask, addr, family6, port))
+			return 1;
+		STEER_STORE(&s->where, at + 1 == words ? 0 : at + 1);
+	}
+	return 0;
+}
+
+#ifdef __bpf__
+
+__attribute__((noinline)) int guard_is_member_once(const struct crier_config *config,
+						   const struct crier_addr *addr, __u32 family6,
+						   __u32 port, struct guard_search *s)
+{
+	return config && addr && s ? guard_is_member(NULL, config, addr, !!family6, (__be16)port, s)
+				   : 0;
+}
+
+#define guard_is_member(t, config, addr, family6, port, s) \
+	guard_is_member_once(config, addr, family6, port, s)
+
+#endif
 
 /*
  * ---- crier's own ports -------------------------------------------------------------

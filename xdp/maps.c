@@ -35,6 +35,11 @@ static uint32_t n_pages(const struct crier_config *c)
 	return c->pages4 + c->pages6;
 }
 
+static uint32_t n_index(const struct crier_config *c)
+{
+	return (c->index_words + CRIER_INDEX_WORDS - 1) / CRIER_INDEX_WORDS;
+}
+
 static uint32_t n_rooms(const struct crier_config *c)
 {
 	return c->max_rooms;
@@ -150,6 +155,7 @@ const struct map_spec map_specs[MAPS_N] = {
 	TABLE(pages, struct crier_page, n_pages),
 	TABLE(info, struct crier_info_page, n_pages),
 	TABLE(seen, struct crier_seen_page, n_pages),
+	TABLE(member_index, struct crier_index, n_index),
 	TABLE(rooms, struct crier_room, n_rooms),
 	TABLE(shards, struct crier_shard, n_shards),
 	TABLE(streams, struct crier_stream, n_streams),
@@ -316,6 +322,15 @@ static uint64_t clock_ns(clockid_t clock)
 	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
 }
 
+/* Slot 0 is none. */
+static void index_size(struct crier_config *c)
+{
+	uint32_t last = (c->pages4 + c->pages6) * CRIER_PAGE_SLOTS - 1;
+
+	c->index_words = (uint32_t)index_words_for(last);
+	c->index_mask = UINT32_MAX >> __builtin_clz(last);
+}
+
 int config_init(struct crier_config *c, const struct tables_size *size, char err[TABLES_ERR_LEN])
 {
 	static const uint64_t defaults[CRIER_SET_N] = {
@@ -340,6 +355,7 @@ int config_init(struct crier_config *c, const struct tables_size *size, char err
 	 * follow the v4 ones and are never 0. */
 	c->pages4 = pages_for(s.members4) + 1;
 	c->pages6 = pages_for(s.members6);
+	index_size(c);
 	c->max_rooms = s.rooms + 1;
 	c->max_streams = s.streams + 1;
 	c->max_vias = s.vias + 1;
@@ -358,6 +374,7 @@ int config_init(struct crier_config *c, const struct tables_size *size, char err
 bool config_sane(const struct crier_config *c)
 {
 	return c->pages4 > 1 && c->pages4 <= (1U << 20) + 1 && c->pages6 && c->pages6 <= 1U << 20 &&
+	       c->index_words == index_words_for((c->pages4 + c->pages6) * CRIER_PAGE_SLOTS - 1) &&
 	       c->max_rooms > 1 && c->max_rooms < 1U << 20 && c->max_streams > 1 &&
 	       c->max_streams <= (1U << 20) + 1 && c->max_vias > 1 && c->max_vias <= 65536 &&
 	       c->max_shards && c->max_shards <= CRIER_MAX_WORKERS && c->locals &&

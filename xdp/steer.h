@@ -41,8 +41,8 @@ struct steer_result {
 	__u8 is_rtcp;
 	__u8 pt; /* RTP only */
 	/*
-	 * Counted besides the verdict: guard_punt, or what the guard would have said where
-	 * guard_mode lets it only count; 0: nothing.
+	 * Counted besides the verdict: guard_punt, guard_member, or what the guard would have said
+	 * where guard_mode lets it only count; 0: nothing.
 	 */
 	__u8 guard;
 	__u8 local; /* enum steer_local, if it is to a port of ours */
@@ -316,8 +316,33 @@ PACKET_INLINE enum crier_xdp_counter steer_udp(const __u8 *udp, const __u8 *end,
 	return CRIER_XDP_N;
 }
 
-/* From a listener, or so it looks, and within the cap?  CRIER_XDP_N: it is crierd's. */
-PACKET_INLINE enum crier_xdp_counter steer_listener(const struct crier_config *config,
+/*
+ * Which budget pays for it: guard_punt or guard_member, or else which cap it is over.  What
+ * members' own budget doesn't hold may come out of everybody's.
+ */
+PACKET_INLINE enum crier_xdp_counter steer_budget(const struct tables *t,
+						  const struct crier_config *config,
+						  const struct steer_in *in,
+						  const struct steer_result *out)
+{
+	struct guard_search s = {0};
+	int member = guard_is_member(t, config, &out->src, out->family6, out->src_port, &s);
+	struct guard_caps *caps = guard_caps_of(in->caps);
+	__u64 now_ns = STEER_NOW(in->now_ns);
+
+	(void)t; /* unused in BPF */
+	if (member && guard_take(caps, GUARD_MEMBER,
+				 STEER_LOAD(&config->setting[CRIER_SET_guard_member_pps]), now_ns))
+		return CRIER_XDP_guard_member;
+	if (guard_take(caps, GUARD_STRANGER, STEER_LOAD(&config->setting[CRIER_SET_guard_punt_pps]),
+		       now_ns))
+		return CRIER_XDP_guard_punt;
+	return member ? CRIER_XDP_guard_member_cap : CRIER_XDP_guard_cap;
+}
+
+/* From a listener, or so it looks?  As steer_budget(), or what is wrong with it. */
+PACKET_INLINE enum crier_xdp_counter steer_listener(const struct tables *t,
+						    const struct crier_config *config,
 						    const struct steer_in *in, const __u8 *udp,
 						    const __u8 *end, __u32 ip_payload,
 						    struct steer_result *out)
@@ -328,15 +353,12 @@ PACKET_INLINE enum crier_xdp_counter steer_listener(const struct crier_config *c
 		return verdict;
 	if (!guard_is_listeners(udp + PACKET_UDP_LEN, out->payload_len, end))
 		return CRIER_XDP_guard_media;
-	if (!guard_take(guard_caps_of(in->caps), GUARD_STRANGER,
-			STEER_LOAD(&config->setting[CRIER_SET_guard_punt_pps]),
-			STEER_NOW(in->now_ns)))
-		return CRIER_XDP_guard_cap;
-	return CRIER_XDP_N;
+	return steer_budget(t, config, in, out);
 }
 
 /* To the media port. */
-PACKET_INLINE enum crier_xdp_counter steer_media(__u64 mode, const struct crier_config *config,
+PACKET_INLINE enum crier_xdp_counter steer_media(const struct tables *t, __u64 mode,
+						 const struct crier_config *config,
 						 const struct steer_in *in, const __u8 *udp,
 						 const __u8 *end, __u32 ip_payload,
 						 struct steer_result *out)
@@ -345,12 +367,13 @@ PACKET_INLINE enum crier_xdp_counter steer_media(__u64 mode, const struct crier_
 
 	if (mode == GUARD_OFF || out->guard)
 		return CRIER_XDP_pass_media;
-	verdict = steer_refuse(mode, steer_listener(config, in, udp, end, ip_payload, out), out);
-	if (verdict != CRIER_XDP_N)
-		return verdict;
-	if (!out->guard)
-		out->guard = CRIER_XDP_guard_punt;
-	return CRIER_XDP_pass_media;
+	verdict = steer_listener(t, config, in, udp, end, ip_payload, out);
+	if (verdict == CRIER_XDP_guard_punt || verdict == CRIER_XDP_guard_member) {
+		out->guard = (__u8)verdict;
+		return CRIER_XDP_pass_media;
+	}
+	verdict = steer_refuse(mode, verdict, out);
+	return verdict == CRIER_XDP_N ? CRIER_XDP_pass_media : verdict;
 }
 
 /*
@@ -393,7 +416,7 @@ PACKET_INLINE enum crier_xdp_counter steer(const struct tables *t, const struct 
 	if (damaged)
 		return CRIER_XDP_pass_other;
 	if (whose == CRIER_XDP_pass_media)
-		return steer_media(mode, config, in, udp, c.end, ip_payload, out);
+		return steer_media(t, mode, config, in, udp, c.end, ip_payload, out);
 
 	/* It is for a stream: from here on, nothing passes. */
 	verdict = steer_udp(udp, c.end, ip_payload, out);

@@ -201,6 +201,25 @@ struct crier_seen_page {
 CRIER_ASSERT_SIZE(struct crier_seen_page, 1024);
 
 /*
+ * Map "member_index": who is a member, by address and port.  Open addressing over
+ * config.index_words words of 32 bits, 16 an element: 0, or the number of a member's slot
+ * in the bits of config.index_mask and in the others a piece of the hash (members.h).  Words
+ * are moved while they are read, and made anew when crierd starts: a reader may miss a
+ * member then.  Slots are there, whoever is in them: the reader compares.
+ */
+#define CRIER_INDEX_WORDS 16
+struct crier_index {
+	__u32 word[CRIER_INDEX_WORDS]; /* atomic */
+};
+CRIER_ASSERT_SIZE(struct crier_index, 64);
+
+/* Words for so many slots at once. */
+static inline __u64 index_words_for(__u32 slots)
+{
+	return (__u64)slots + slots / 2 + 64;
+}
+
+/*
  * ---- rooms and streams ---------------------------------------------------------
  */
 enum crier_engine {
@@ -443,7 +462,7 @@ CRIER_ASSERT_SIZE(struct crier_worker, 128);
 	X(kernel_no_neighbour, "kernel engine: clones without a neighbour's MAC") \
 	X(guard_challenge, "guard: 401 answered") \
 	X(guard_keepalive, "guard: keepalives taken") \
-	X(guard_punt, "guard: punted to crierd") \
+	X(guard_punt, "guard: punted to crierd within guard_punt_pps") \
 	X(guard_blocked, "guard: source on the block list") \
 	X(guard_media, "guard: neither STUN nor RTCP on the media port") \
 	X(guard_cap, "guard: over the cap of punts") \
@@ -455,7 +474,9 @@ CRIER_ASSERT_SIZE(struct crier_worker, 128);
 	X(trigger_taken, "page triggers taken") \
 	X(trigger_stale, "of these, not broadcast: page or port is not what they say") \
 	X(trigger_refused, "injector: packets dropped: no triggers, mangled, or too late") \
-	X(kernel_tx_full, "kernel engine: of the copies, those that the device did not take")
+	X(kernel_tx_full, "kernel engine: of the copies, those that the device did not take") \
+	X(guard_member, "guard: punted to crierd, from a listener, within guard_member_pps") \
+	X(guard_member_cap, "guard: from a listener, over both caps of punts")
 
 #define CRIER_ENUM_XDP(name, help) CRIER_XDP_##name,
 enum crier_xdp_counter { CRIER_XDP_COUNTERS(CRIER_ENUM_XDP) CRIER_XDP_N };
@@ -464,7 +485,8 @@ enum crier_xdp_counter { CRIER_XDP_COUNTERS(CRIER_ENUM_XDP) CRIER_XDP_N };
 static inline int crier_refuses(enum crier_xdp_counter verdict)
 {
 	return (verdict >= CRIER_XDP_drop_runt && verdict <= CRIER_XDP_drop_deadman) ||
-	       (verdict >= CRIER_XDP_guard_blocked && verdict <= CRIER_XDP_guard_impossible);
+	       (verdict >= CRIER_XDP_guard_blocked && verdict <= CRIER_XDP_guard_impossible) ||
+	       verdict == CRIER_XDP_guard_member_cap;
 }
 
 /*
@@ -779,7 +801,9 @@ static inline __u32 guard_nodes_entries(__u32 prefixes)
 	X(pace_pct, 50, 0, 100, "part of the frame interval a sweep is spread over; 0: none") \
 	X(guard_mode, 2, 0, 2, "the guard: 0: off, 1: it only counts, 2: it drops") \
 	X(guard_punt_pps, 20000, 0, 10000000, \
-	  "most packets a second and CPU that the media port gives to crierd; 0: none")
+	  "most packets a second and CPU that the media port gives to crierd; 0: none") \
+	X(guard_member_pps, 20000, 0, 10000000, \
+	  "as many more from addresses and ports of listeners, served first; 0: none")
 
 #define CRIER_ENUM_SETTING(name, def, least, most, help) CRIER_SET_##name,
 enum crier_setting { CRIER_SETTINGS(CRIER_ENUM_SETTING) CRIER_SET_N };
@@ -818,7 +842,10 @@ struct crier_config {
 	__u32 nonce_epoch; /* atomic */
 	__u32 pad1;
 	char node[CRIER_NAME_LEN];
-	__u64 reserved[48];
+	__u64 index_seed;  /* atomic: see "member_index" */
+	__u32 index_words; /* of it that are used */
+	__u32 index_mask;  /* bits of such a word that are the slot's number */
+	__u64 reserved[46];
 };
 CRIER_ASSERT_OFFSET(struct crier_config, heartbeat_ns, 80);
 CRIER_ASSERT_OFFSET(struct crier_config, setting, 104);

@@ -29,6 +29,7 @@ struct tables {
 	struct crier_page *pages;
 	struct crier_info_page *info;
 	struct crier_seen_page *seen;
+	struct crier_index *member_index;
 	struct crier_room *rooms;
 	struct crier_shard *shards;
 	struct crier_stream *streams;

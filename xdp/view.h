@@ -39,6 +39,9 @@ STEER_ELEMENT(struct crier_room, room, rooms)
 STEER_ELEMENT(struct crier_port, port, ports)
 STEER_ELEMENT(struct crier_guard, guard, guard)
 STEER_ELEMENT(struct crier_guard_node, guard_node, guard_nodes)
+STEER_ELEMENT(struct crier_index, index, member_index)
+STEER_ELEMENT(struct crier_page4, page4, members4)
+STEER_ELEMENT(struct crier_page6, page6, members6)
 
 #else
 
@@ -63,6 +66,10 @@ STEER_ELEMENT(struct crier_port, port, ports, CRIER_MAX_PORTS)
 STEER_ELEMENT(struct crier_guard, guard, guard, 1)
 STEER_ELEMENT(struct crier_guard_node, guard_node, guard_nodes,
 	      guard_nodes_entries(t->config->guard_prefixes))
+STEER_ELEMENT(struct crier_index, index, member_index,
+	      (t->config->index_words + CRIER_INDEX_WORDS - 1) / CRIER_INDEX_WORDS)
+STEER_ELEMENT(struct crier_page4, page4, members4, t->config->pages4)
+STEER_ELEMENT(struct crier_page6, page6, members6, t->config->pages6)
 
 #endif
 

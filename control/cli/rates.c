@@ -94,7 +94,7 @@ bool counter_is_drop(const char *name)
 		"oversize_copies",     "rx_ring_full",	  "rx_fill_empty",    "rx_dropped",
 		"tx_invalid",	       "capture_lost",	  "guard_blocked",    "guard_media",
 		"guard_cap",	       "guard_checksum",  "guard_impossible", "kernel_dropped",
-		"kernel_no_neighbour", "kernel_lost",	  "kernel_tx_full"};
+		"kernel_no_neighbour", "kernel_lost",	  "kernel_tx_full",   "guard_member_cap"};
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
 		if (strcmp(name, others[i]) == 0)

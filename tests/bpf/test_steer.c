@@ -300,6 +300,45 @@ static void cap(void **state)
 	usleep(50000); /* the last one's time may not have come yet, nor the tick that tells it */
 }
 
+/*
+ * Strangers have spent theirs: a member is let through all the same, out of members' own
+ * budget, and then out of everybody's.
+ */
+static void cap_of_members(void **state)
+{
+	const struct packet_case stun = {.name = "", .dport = WORLD_MEDIA_PORT, .payload = STUN},
+				 member = {.name = "",
+					   .src = "198.51.100.44",
+					   .sport = 5004,
+					   .dport = WORLD_MEDIA_PORT,
+					   .payload = STUN};
+	uint8_t strange[PACKET_MAX], own[PACKET_MAX];
+	size_t strange_len = packet_build(strange, &stun), own_len = packet_build(own, &member);
+	__u64 *punt = &world.config->setting[CRIER_SET_guard_punt_pps],
+	      *members = &world.config->setting[CRIER_SET_guard_member_pps];
+	struct steer_result r = {.guard = CRIER_XDP_guard_member};
+
+	(void)state;
+	tbl_store(punt, 0);
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(run(strange, strange_len), XDP_DROP);
+		usleep(1); /* the clock may stand still, and the last one's time be to come */
+		assert_true(agrees(own, own_len, CRIER_XDP_pass_media, &r, "member"));
+	}
+	tbl_store(members, 0);
+	r.guard = 0;
+	assert_true(agrees(own, own_len, CRIER_XDP_guard_member_cap, &r, "over both"));
+	tbl_store(&world.config->setting[CRIER_SET_guard_mode], GUARD_COUNT);
+	r.guard = CRIER_XDP_guard_member_cap;
+	assert_true(agrees(own, own_len, CRIER_XDP_pass_media, &r, "over both, counted"));
+	tbl_store(&world.config->setting[CRIER_SET_guard_mode], GUARD_ENFORCE);
+	tbl_store(punt, 10000000);
+	r.guard = CRIER_XDP_guard_punt;
+	assert_true(agrees(own, own_len, CRIER_XDP_pass_media, &r, "out of everybody's"));
+	tbl_store(members, 10000000);
+	usleep(50000);
+}
+
 /* Bytes of any sort, most of them after the beginning of a packet that is right. */
 static size_t packet_noise(uint8_t out[PACKET_MAX], uint64_t *seed)
 {
@@ -604,11 +643,17 @@ static int world_down(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(verdicts),	cmocka_unit_test(truncated),
-		cmocka_unit_test(lists),	cmocka_unit_test(cap),
-		cmocka_unit_test(mutations),	cmocka_unit_test(mass),
-		cmocka_unit_test(dead_man),	cmocka_unit_test(no_socket),
-		cmocka_unit_test(capture),	cmocka_unit_test(capture_lengths),
+		cmocka_unit_test(verdicts),
+		cmocka_unit_test(truncated),
+		cmocka_unit_test(lists),
+		cmocka_unit_test(cap),
+		cmocka_unit_test(cap_of_members),
+		cmocka_unit_test(mutations),
+		cmocka_unit_test(mass),
+		cmocka_unit_test(dead_man),
+		cmocka_unit_test(no_socket),
+		cmocka_unit_test(capture),
+		cmocka_unit_test(capture_lengths),
 		cmocka_unit_test(capture_full),
 	};
 	int ret = sandbox_enter();

@@ -37,7 +37,10 @@ static void check(const uint8_t *data, size_t len, enum guard_mode mode)
 		must(steer_first(&world, r.dst_port) || r.dst_port == world.config->media_port);
 		must(steer_is_local(&world, world.config, &r.dst));
 	}
-	if (r.guard == CRIER_XDP_guard_punt)
+	if (r.guard == CRIER_XDP_guard_member)
+		must(guard_is_member(&world, world.config, &r.src, r.family6, r.src_port,
+				     &(struct guard_search){0}));
+	if (r.guard == CRIER_XDP_guard_punt || r.guard == CRIER_XDP_guard_member)
 		must(v == CRIER_XDP_pass_media && mode != GUARD_OFF);
 	else
 		must(!r.guard || (mode == GUARD_COUNT && crier_refuses(r.guard)));

@@ -107,6 +107,23 @@ want_least "of these, over the cap" "$COUNT" "$(adds guard_cap)"
 want "handed to Linux for the media port" "$punted" "$(adds pass_media)"
 echo "ok: guard_punt $punted, guard_cap $(adds guard_cap)"
 
+# A member's reports get through, each of them, while strangers have spent all that is everybody's.
+before=$(api GET /v1/stats | jq -c .xdp)
+start member lsn "$WIRE" send "$(listeners 1)" 10.2.0.1:$MEDIA --rtcp --count 600
+sent_in_all=0
+while alive member; do
+	flood stun 10.1.0.3:4000 10.1.0.1:$MEDIA --sources 100
+	sent_in_all=$((sent_in_all + sent))
+done
+wait_end member
+want "reports that a member sent" 600 "$(jq .sent "$T/member.log")"
+want "guard_member" 600 "$(adds guard_member)"
+want "guard_member_cap" 0 "$(adds guard_member_cap)"
+want "of the flood meanwhile, guard_punt and guard_cap" "$sent_in_all" "$(adds guard_punt guard_cap)"
+want_least "of these, over the cap" "$((sent_in_all / 2))" "$(adds guard_cap)"
+want "handed to Linux for the media port" "$(adds guard_member guard_punt)" "$(adds pass_media)"
+echo "ok: 600 reports of a member, guard_cap $(adds guard_cap)"
+
 for program in crierd dp; do
 	grown=$(($(rss "$program") - ${memory[$program]}))
 	most=1024
@@ -134,7 +151,8 @@ want "and Linux's" "$sent" "$(adds pass_media)"
 echo "ok: guard_mode 1 and 0"
 
 # Each of its names is in /metrics.
-for counter in guard_blocked guard_media guard_cap guard_checksum guard_impossible guard_punt; do
+for counter in guard_blocked guard_media guard_cap guard_checksum guard_impossible guard_punt \
+	guard_member guard_member_cap; do
 	api GET /metrics | grep -q "$counter" || fail "/metrics has no $counter"
 done
 stop dp

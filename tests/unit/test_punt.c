@@ -132,12 +132,12 @@ static bool count_punt(struct port *p, const struct port_rx *rx)
 	return true;
 }
 
-static uint32_t offer(struct judge *j, enum crier_xdp_counter verdict, bool icmp6, uint32_t n,
-		      uint64_t now)
+static uint32_t offer_as(struct judge *j, enum crier_xdp_counter verdict,
+			 enum crier_xdp_counter guard, bool icmp6, uint32_t n, uint64_t now)
 {
 	static const struct port_ops ops = {.punt = count_punt};
 	struct port port = {.ops = &ops};
-	struct steer_result r = {.l3 = 14, .family6 = icmp6};
+	struct steer_result r = {.l3 = 14, .family6 = icmp6, .guard = (uint8_t)guard};
 	uint8_t packet[60] = {0};
 	struct port_rx rx = {packet, sizeof(packet)};
 	uint32_t before = punted;
@@ -146,6 +146,12 @@ static uint32_t offer(struct judge *j, enum crier_xdp_counter verdict, bool icmp
 	while (n--)
 		judge_packet(j, &port, 1, &rx, verdict, &r, now);
 	return punted - before;
+}
+
+static uint32_t offer(struct judge *j, enum crier_xdp_counter verdict, bool icmp6, uint32_t n,
+		      uint64_t now)
+{
+	return offer_as(j, verdict, 0, icmp6, n, now);
 }
 
 static void test_cap(void **state)
@@ -162,11 +168,18 @@ static void test_cap(void **state)
 	stats_init(&stats, &t, 0);
 	judge_init(&j, &t, &stats, NULL);
 	tbl_store(&t.config->setting[CRIER_SET_punt_pps], 1000);
-	/* a tenth of a second's at once, and of those a quarter is kept for ARP and ND */
+	/* a tenth of a second's at once, and of those a half is kept for others */
 	got = offer(&j, CRIER_XDP_pass_other, false, 5000, now);
-	assert_in_range(got, 70, 80);
+	assert_in_range(got, 45, 55);
 	assert_int_equal(stats.c[CRIER_WORKER_punt_cap], 5000 - got);
 	assert_int_equal(stats.c[CRIER_WORKER_punted], got);
+	/* a quarter for listeners; strangers at the media port have none of it */
+	assert_int_equal(offer_as(&j, CRIER_XDP_pass_media, CRIER_XDP_guard_punt, false, 10, now),
+			 0);
+	assert_in_range(
+		offer_as(&j, CRIER_XDP_pass_media, CRIER_XDP_guard_member, false, 1000, now), 20,
+		30);
+	/* and the last for ARP and ND */
 	assert_int_equal(offer(&j, CRIER_XDP_pass_not_ip, false, 10, now), 10);
 	assert_int_equal(offer(&j, CRIER_XDP_pass_other, true, 10, now), 10);
 	assert_int_equal(offer(&j, CRIER_XDP_pass_other, false, 10, now), 0);
