@@ -24,6 +24,8 @@ static uint64_t others(const struct crew *crew)
 	return (crew->n < 64 ? 1ULL << crew->n : 0) - 2;
 }
 
+static void leader_meanwhile(void *arg);
+
 /*
  * ---- devices -----------------------------------------------------------------------
  */
@@ -96,6 +98,8 @@ int leader_open_device(struct crew *crew, uint32_t i, uint64_t busy_ms, char err
 	d->dev = port_conf_open(&d->conf, crew->n, crew->cpu, busy_ms, &rc, err);
 	if (!d->dev)
 		return rc;
+	d->dev->port[0]->meanwhile = leader_meanwhile;
+	d->dev->port[0]->meanwhile_arg = crew;
 	rc = device_publish(crew, d, number);
 	if (rc) {
 		snprintf(err, PORT_ERR_LEN, "%s: can't enter its sockets into the map xsks: %s",
@@ -265,6 +269,21 @@ static uint32_t leader_rx(struct crew *crew, uint64_t now_ns)
 }
 
 /*
+ * A sweep of its own waits for a full port: other workers' rooms must not wait with it, nor
+ * Linux.  In the end packets are taken by leader_drain() alone.
+ */
+static void leader_meanwhile(void *arg)
+{
+	struct crew *crew = arg;
+
+	if (crew_end_ns(crew))
+		return;
+	crew->intake.holding = true;
+	leader_rx(crew, worker_clock_ns());
+	crew->intake.holding = false;
+}
+
+/*
  * ---- the loop ----------------------------------------------------------------------
  */
 static void leader_cold(struct crew *crew, uint64_t now_ns)
@@ -308,6 +327,7 @@ static void leader_turn(struct crew *crew, bool take)
 	stats_add(&w->sweeper.stats, CRIER_WORKER_turns, 1);
 	busy = take && leader_rx(crew, now);
 	busy |= worker_sweep(w, now);
+	busy |= intake_release(&crew->intake);
 	quiescent_turn(&w->quiescent);
 	busy |= worker_flush(w);
 	if (take && now >= w->cold_ns)

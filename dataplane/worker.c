@@ -180,20 +180,6 @@ bool worker_sweep(struct worker *w, uint64_t now_ns)
 	return any;
 }
 
-/* Packets that the leader gave. */
-static bool worker_take(struct worker *w)
-{
-	const struct ring_slot *slot;
-	uint32_t n = 0;
-
-	for (; n < WORKER_TAKE && (slot = ring_first(&w->ring)); n++) {
-		sweeper_succeed(&w->sweeper, slot->room, slot->generation);
-		packet_copy(sweeper_slot(&w->sweeper, slot->room, slot->generation), &slot->packet);
-		ring_pop(&w->ring);
-	}
-	return n;
-}
-
 static void worker_cold(struct worker *w, uint64_t now_ns)
 {
 	for (uint32_t i = 0; i < w->crew->n_devices; i++)
@@ -273,7 +259,7 @@ static bool worker_turn(struct worker *w)
 	tbl_store(&w->self->turn_ns, now);
 	stats_add(&w->sweeper.stats, CRIER_WORKER_turns, 1);
 	worker_look(w);
-	busy = worker_take(w);
+	busy = intake_take(&w->ring, &w->sweeper, WORKER_TAKE);
 	busy |= worker_sweep(w, now);
 	quiescent_turn(&w->quiescent);
 	busy |= worker_flush(w);

@@ -44,7 +44,7 @@ int intake_init(struct intake *in, struct sweeper *leader)
 	in->t = leader->t;
 	in->leader = leader;
 	in->pace = calloc(in->t->config->max_rooms, sizeof(*in->pace));
-	if (!in->pace || hand_init(in, NULL, &leader->progress)) {
+	if (!in->pace || ring_init(&in->held) || hand_init(in, NULL, &leader->progress)) {
 		intake_free(in);
 		return -ENOMEM;
 	}
@@ -60,6 +60,7 @@ void intake_free(struct intake *in)
 {
 	for (uint32_t i = 0; i < in->n; i++)
 		free(in->hand[i].given);
+	ring_free(&in->held);
 	free(in->pace);
 	in->pace = NULL;
 	in->n = 0;
@@ -141,7 +142,8 @@ enum verdict { TAKE, OVERLOAD, FULL };
 
 static enum verdict judge(struct intake *in, uint32_t room, uint64_t who)
 {
-	struct load load = {.spare = SWEEP_PACKETS};
+	struct load load = {.spare = SWEEP_PACKETS,
+			    .full = in->holding && !ring_has_room(&in->held)};
 
 	for (; who; who &= who - 1)
 		load_add(&load, &in->hand[__builtin_ctzll(who)], room);
@@ -172,13 +174,18 @@ static void packet_describe(struct intake *in, struct packet *p, const void *pay
 	memcpy(p->payload, payload, len);
 }
 
-static void ring_give(struct ring *ring, uint32_t room, uint32_t generation, const struct packet *p)
+static struct packet *ring_place(struct ring *ring, uint32_t room, uint32_t generation)
 {
 	struct ring_slot *slot = ring_next(ring);
 
 	slot->room = room;
 	slot->generation = generation;
-	packet_copy(&slot->packet, p);
+	return &slot->packet;
+}
+
+static void ring_give(struct ring *ring, uint32_t room, uint32_t generation, const struct packet *p)
+{
+	packet_copy(ring_place(ring, room, generation), p);
 	ring_push(ring);
 }
 
@@ -186,7 +193,8 @@ static void ring_give(struct ring *ring, uint32_t room, uint32_t generation, con
 static void hand_out(struct intake *in, uint64_t who, uint32_t room, uint32_t generation,
 		     const void *payload, uint32_t len, uint64_t now_ns)
 {
-	struct packet *p = sweeper_slot(in->leader, room, generation);
+	struct packet *p = in->holding ? ring_place(&in->held, room, generation)
+				       : sweeper_slot(in->leader, room, generation);
 
 	packet_describe(in, p, payload, len, now_ns, in->pace[room].interval_ns);
 	for (uint64_t left = who; left; left &= left - 1) {
@@ -197,7 +205,27 @@ static void hand_out(struct intake *in, uint64_t who, uint32_t room, uint32_t ge
 		if (h->ring)
 			ring_give(h->ring, room, generation, p);
 	}
+	if (in->holding)
+		ring_push(&in->held);
 	in->woke |= who & ~1ULL;
+}
+
+uint32_t intake_take(struct ring *ring, struct sweeper *s, uint32_t most)
+{
+	const struct ring_slot *slot;
+	uint32_t n = 0;
+
+	for (; n < most && (slot = ring_first(ring)); n++) {
+		sweeper_succeed(s, slot->room, slot->generation);
+		packet_copy(sweeper_slot(s, slot->room, slot->generation), &slot->packet);
+		ring_pop(ring);
+	}
+	return n;
+}
+
+bool intake_release(struct intake *in)
+{
+	return intake_take(&in->held, in->leader, RING_SLOTS) > 0;
 }
 
 void intake_push(struct intake *in, uint32_t room, uint32_t generation, const void *payload,
@@ -219,7 +247,8 @@ void intake_push(struct intake *in, uint32_t room, uint32_t generation, const vo
 		return;
 	}
 	pace_note(&in->pace[room], now_ns);
-	sweeper_succeed(in->leader, room, generation);
+	if (!in->holding)
+		sweeper_succeed(in->leader, room, generation);
 	who = members_share(in, room, members);
 	switch (judge(in, room, who)) {
 	case TAKE:

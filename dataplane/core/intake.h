@@ -33,6 +33,12 @@ struct hand {
 struct intake {
 	const struct tables *t;
 	struct sweeper *leader;
+	/*
+	 * True: the leader is in the midst of a sweep, which waits for a port.  Others get their
+	 * packets at once; the leader's own are held, and its sweeper isn't touched.
+	 */
+	bool holding;
+	struct ring held;
 	struct pace *pace; /* by room */
 	uint64_t woke;	   /* workers that were given something: bit i */
 	uint16_t ip_id;
@@ -52,5 +58,11 @@ void intake_free(struct intake *in);
  */
 void intake_push(struct intake *in, uint32_t room, uint32_t generation, const void *payload,
 		 uint32_t len, uint64_t now_ns);
+
+/* Between sweeps: gives the leader's sweeper what was held.  True: there was something. */
+bool intake_release(struct intake *in);
+
+/* A worker's packets, `most` of them, from its ring to its sweeper; returns how many. */
+uint32_t intake_take(struct ring *ring, struct sweeper *s, uint32_t most);
 
 #endif

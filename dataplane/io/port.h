@@ -49,7 +49,7 @@ struct port_ops {
 	/*
 	 * Lends up to n <= PORT_TX_BURST frames: o->frame, o->n.  If there are fewer it
 	 * waits, but no longer than *wait_ns for a device that takes nothing at all, and
-	 * sets *wait_ns to 0 after that.
+	 * sets *wait_ns to 0 after that.  While it waits it calls port_meanwhile().
 	 */
 	void (*reserve)(struct port *p, uint32_t n, struct out *o, uint64_t *wait_ns);
 	/* Sends o->used frames, takes back the others.  Returns what the device dropped. */
@@ -78,7 +78,20 @@ struct port {
 	 * worker (port_break), read by the leader too.
 	 */
 	int broken;
+	/*
+	 * Set by who opened the device, before the handle is lent; NULL: there is nothing else
+	 * to do.  May call rx() and rx_done() of any handle, and punt(), but nothing that sends.
+	 */
+	void (*meanwhile)(void *arg);
+	void *meanwhile_arg;
 };
+
+/* Now and then while a handle waits for its device. */
+static inline void port_meanwhile(const struct port *p)
+{
+	if (p->meanwhile)
+		p->meanwhile(p->meanwhile_arg);
+}
 
 static inline void port_break(struct port *p, int broken)
 {

@@ -87,6 +87,7 @@ static void tx_wait(struct dpdk_port *x, uint64_t *wait_ns)
 		waited = clock_ns() - stalled;
 		if (waited >= *wait_ns)
 			break;
+		port_meanwhile(&x->port);
 		rte_pause();
 	}
 	*wait_ns -= waited < *wait_ns ? waited : *wait_ns;
@@ -227,7 +228,7 @@ static uint32_t dpdk_rx(struct port *p, struct port_rx *rx)
 
 	if (x->queue) /* the first worker receives for all */
 		return 0;
-	if (x->dev->punt)
+	if (x->dev->punt && !x->held) /* a full device would only lose them */
 		from_linux(x);
 	got = rte_eth_rx_burst(x->id, 0, x->rx_mbuf, PORT_RX_BURST);
 	for (uint16_t i = 0; i < got; i++) {

@@ -203,6 +203,7 @@ static uint32_t tx_wait(struct xdp_handle *h, uint32_t n, uint64_t *wait_ns)
 		waited = clock_ns() - stalled;
 		if (waited >= *wait_ns)
 			break;
+		port_meanwhile(&h->port);
 		tx_pause();
 	}
 	*wait_ns = 0;

@@ -21,12 +21,17 @@
 #define MARKS 4096
 #define LAST 450 /* room */
 
+struct state;
+
 struct hand_state {
-	struct sweeper s;
+	struct sweeper sweeper;
 	struct ring ring;
 	struct port *port;
 	uint32_t copies[MARKS]; /* by the packet's mark */
 	uint32_t last;		/* mark */
+	/* Its next burst waits for its port, and this happens meanwhile. */
+	void (*meanwhile)(struct state *s);
+	struct state *s;
 };
 
 struct state {
@@ -60,7 +65,15 @@ static void lend(void *arg, uint32_t out, uint32_t n, struct out *o, uint64_t *w
 {
 	struct hand_state *w = arg;
 
+	void (*meanwhile)(struct state * s) = w->meanwhile;
+
 	(void)out;
+	w->meanwhile = NULL;
+	if (meanwhile) {
+		w->s->in.holding = true;
+		meanwhile(w->s);
+		w->s->in.holding = false;
+	}
 	w->port->ops->reserve(w->port, n, o, wait_ns);
 }
 
@@ -77,19 +90,20 @@ static void worker_make(struct state *s, uint32_t i)
 	struct hand_state *w = &s->w[i];
 	const struct sweep_io io = {lend, commit, now_ns, w};
 
-	assert_int_equal(sweeper_init(&w->s, &s->t, i, &io), 0);
-	w->s.first = i;
-	w->s.stride = WORKERS;
-	w->s.progress.copy_ns = 1000000;
+	w->s = s;
+	assert_int_equal(sweeper_init(&w->sweeper, &s->t, i, &io), 0);
+	w->sweeper.first = i;
+	w->sweeper.stride = WORKERS;
+	w->sweeper.progress.copy_ns = 1000000;
 	w->port = port_mem_open(PORT_MEM_BUFFERS, PORT_MEM_BUFFER_BYTES, hear, w);
 	assert_non_null(w->port);
-	sweeper_add_out(&w->s, 1, 0, 1);
+	sweeper_add_out(&w->sweeper, 1, 0, 1);
 	if (!i) {
-		assert_int_equal(intake_init(&s->in, &w->s), 0);
+		assert_int_equal(intake_init(&s->in, &w->sweeper), 0);
 		return;
 	}
 	assert_int_equal(ring_init(&w->ring), 0);
-	assert_int_equal(intake_add(&s->in, &w->ring, &w->s.progress), 0);
+	assert_int_equal(intake_add(&s->in, &w->ring, &w->sweeper.progress), 0);
 }
 
 static int setup(void **state)
@@ -114,7 +128,7 @@ static int teardown(void **state)
 	intake_free(&s->in);
 	for (uint32_t i = 0; i < WORKERS; i++) {
 		ring_free(&s->w[i].ring);
-		sweeper_free(&s->w[i].s);
+		sweeper_free(&s->w[i].sweeper);
 		port_mem_close(s->w[i].port);
 	}
 	tables_close(&s->t);
@@ -146,16 +160,12 @@ static void push(struct state *s, uint32_t room, uint32_t mark)
 /* What a worker does in a turn: packets from the ring, then sweeps, at most `turns`. */
 static void work(struct state *s, uint32_t i, uint32_t turns)
 {
-	const struct ring_slot *slot;
-
-	while (i && (slot = ring_first(&s->w[i].ring))) {
-		sweeper_succeed(&s->w[i].s, slot->room, slot->generation);
-		packet_copy(sweeper_slot(&s->w[i].s, slot->room, slot->generation), &slot->packet);
-		ring_pop(&s->w[i].ring);
-	}
-	while (turns-- && sweeper_turn(&s->w[i].s, s->now))
-		;
-	s->w[i].s.progress.copy_ns = 1000000; /* whatever it learned: no catching up */
+	if (i)
+		intake_take(&s->w[i].ring, &s->w[i].sweeper, RING_SLOTS);
+	while (turns-- && sweeper_turn(&s->w[i].sweeper, s->now))
+		if (!i)
+			intake_release(&s->in);
+	s->w[i].sweeper.progress.copy_ns = 1000000; /* whatever it learned: no catching up */
 }
 
 static void work_all(struct state *s)
@@ -313,7 +323,7 @@ static void test_stuck_worker(void **state)
 	for (uint32_t i = 0; i < 20; i++)
 		assert_int_equal(copies(s, 2 + i), 10); /* the room that it has no part in */
 	assert_true(lost > 0);				/* for want of a place in the ring */
-	assert_int_equal(s->w[1].s.stats.c[CRIER_WORKER_jobs], RING_SLOTS);
+	assert_int_equal(s->w[1].sweeper.stats.c[CRIER_WORKER_jobs], RING_SLOTS);
 	assert_int_equal(room_counters(&s->t, 0, LAST)->pkts, 20);
 }
 
@@ -339,6 +349,64 @@ static void test_successor(void **state)
 		work_all(s);
 		assert_int_equal(copies(s, mark), members);
 	}
+}
+
+/* The leader's port is full: the other worker gets what comes, and sends it. */
+static void come_and_go(struct state *s)
+{
+	push(s, 1, 2);
+	push(s, 2, 3);
+	work(s, 1, UINT32_MAX);
+	assert_int_equal(s->w[1].copies[1], 110 + 140 + 170);
+	assert_int_equal(s->w[1].copies[2], 110 + 140 + 170);
+	assert_int_equal(s->w[1].copies[3], 10);
+	assert_int_equal(s->w[0].copies[1], 0);
+	assert_int_equal(jobs_spare(s->w[0].sweeper.jobs), SWEEP_PACKETS - 1); /* it has no other */
+}
+
+static void test_leader_waits_alone(void **state)
+{
+	struct state *s = *state;
+	uint32_t members = people(s, 1);
+
+	tbl_store(&s->t.config->setting[CRIER_SET_quantum_copies], 100000);
+	fixture_room(&s->f, 2, 1);
+	fixture_fill4(&s->f, 2, 1, 10, 100, 1); /* shard 1: worker 1's */
+	fixture_fill4(&s->f, 2, 3, 10, 100, 1); /* shard 3: the leader's */
+	push(s, 1, 1);
+	s->w[0].meanwhile = come_and_go;
+	work_all(s);
+	assert_null(s->w[0].meanwhile);
+	for (uint32_t mark = 1; mark <= 3; mark++)
+		assert_int_equal(copies(s, mark), mark < 3 ? members : 20);
+	assert_int_equal(room_sum(s, 1).pkts, 2);
+	assert_int_equal(room_sum(s, 2).pkts, 1);
+	assert_int_equal(sum(s, CRIER_WORKER_jobs), sum(s, CRIER_WORKER_jobs_done));
+}
+
+/* It holds as many as a ring does; of more it says that they were lost. */
+static void come_to_many(struct state *s)
+{
+	for (uint32_t i = 0; i < 3; i++)
+		for (uint32_t room = 2; room < LAST; room++)
+			push(s, room, 2);
+}
+
+static void test_leader_holds_so_many(void **state)
+{
+	struct state *s = *state;
+
+	people(s, 1);
+	for (uint32_t room = 2; room < LAST; room++) {
+		fixture_room(&s->f, room, 1);
+		fixture_fill4(&s->f, room, 0, 1, 100, 1);
+	}
+	push(s, 1, 1);
+	s->w[0].meanwhile = come_to_many;
+	work_all(s);
+	assert_int_equal(s->w[0].copies[2], RING_SLOTS);
+	assert_int_equal(sum(s, CRIER_WORKER_no_job_pkts), 3 * (LAST - 2) - RING_SLOTS);
+	assert_int_equal(sum(s, CRIER_WORKER_jobs), sum(s, CRIER_WORKER_jobs_done));
 }
 
 static void test_deadman_is_counted_once(void **state)
@@ -378,6 +446,8 @@ int main(void)
 		TEST(test_small_room_wakes_one),
 		TEST(test_stuck_worker),
 		TEST(test_successor),
+		TEST(test_leader_waits_alone),
+		TEST(test_leader_holds_so_many),
 		TEST(test_deadman_is_counted_once),
 		TEST(test_one_shard),
 	};
