@@ -8,7 +8,7 @@ as a publisher's would; -m multiplies every room's rate.
 """
 import argparse
 
-from trex_stl_lib.api import (Ether, IP, UDP, Raw, STLPktBuilder, STLScVmRaw, STLStream, STLTXCont,
+from trex_stl_lib.api import (Ether, IP, UDP, STLPktBuilder, STLScVmRaw, STLStream, STLTXCont,
                               STLVmFlowVar, STLVmWrFlowVar)
 
 RTP_SEQ = 14 + 20 + 8 + 2
@@ -24,7 +24,7 @@ class Rooms:
         payload = rtp_head(args.ssrc + n, 111) + bytes(args.size - 12)
         # UDP without a checksum: crier sums the payload itself.
         packet = (Ether() / IP(src=args.source, dst=args.to, tos=46 << 2) /
-                  UDP(sport=args.sport, dport=args.port + n, chksum=0) / Raw(payload))
+                  UDP(sport=args.sport, dport=args.port + n, chksum=0) / payload)
         counters = STLScVmRaw([
             STLVmFlowVar("seq", 0, 0xffff, size=2, op="inc"),
             STLVmWrFlowVar("seq", pkt_offset=RTP_SEQ),
