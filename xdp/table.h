@@ -545,7 +545,10 @@ CRIER_ASSERT_SIZE(struct crier_stream_counters, 32);
 	X(punt_cap, "packets not given to Linux: more than punt_pps") \
 	X(punt_full, "packets not given to Linux: its TAP was not read fast enough") \
 	X(tap_refused, "packets that Linux's TAP would not take: it is down") \
-	X(tap_lost, "Linux's packets that the device would not take")
+	X(tap_lost, "Linux's packets that the device would not take") \
+	X(triggers, "page triggers sent, each for a unit of a page's members") \
+	X(trigger_members, "members of these units: the kernel engine counts their copies") \
+	X(triggers_lost, "page triggers not taken within tx_wait_us; their members count tx_full")
 
 #define CRIER_ENUM_WORKER(name, help) CRIER_WORKER_##name,
 enum crier_worker_counter { CRIER_WORKER_COUNTERS(CRIER_ENUM_WORKER) CRIER_WORKER_N };
@@ -795,7 +798,7 @@ static inline __u32 guard_nodes_entries(__u32 prefixes)
 	X(expire_s, 30, 5, 3600, "seconds of silence that end a joined listener") \
 	X(rate_cap_pps, 0, 0, 1000000000, "most copies a second and worker; 0: no cap") \
 	X(unit_slots, 128, 32, 256, \
-	  "kernel engine: most members that one packet serves by itself") \
+	  "kernel engine: most members that one packet or trigger serves") \
 	X(punt_pps, 20000, 0, 10000000, \
 	  "most packets a second that a dpdk port gives to Linux; 0: none") \
 	X(pace_pct, 50, 0, 100, "part of the frame interval a sweep is spread over; 0: none") \

@@ -50,5 +50,6 @@ CRIER_ASSERT_OFFSET(struct crier_trigger, payload_len, 48);
 CRIER_ASSERT_OFFSET(struct crier_trigger, member, 64);
 
 #define TRIGGER_HEAD ((int)sizeof(struct crier_trigger))
+#define TRIGGER_PAYLOAD_MAX 1536
 
 #endif

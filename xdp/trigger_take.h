@@ -8,6 +8,8 @@
 
 #include "trigger.h"
 
+_Static_assert(TRIGGER_PAYLOAD_MAX == KERNEL_PAYLOAD_MAX, "who sends knows what is taken");
+
 /* The head, if the frame is a whole trigger. */
 PACKET_INLINE const struct crier_trigger *trigger_whole(struct xdp_md *ctx)
 {

@@ -37,6 +37,7 @@ struct job {
 	struct packet *head, *tail; /* head is the one being swept, if begun */
 	uint32_t packets;
 	bool begun;
+	bool paged;	   /* head's sweep goes by page triggers */
 	uint32_t shard;	   /* of head's sweep */
 	struct walk walk;  /* of head's sweep, in shard */
 	int64_t deficit;   /* members it may still meet in this turn */

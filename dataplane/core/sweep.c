@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Places that may be looked at for the price of a copy. */
 #define SWEEP_LOOKS 64
@@ -135,12 +136,20 @@ static uint64_t members_own(const struct sweeper *s, uint32_t room)
 	return n;
 }
 
+/* Decided once a sweep: a room that changes its engine loses nothing and doubles nothing. */
+static bool by_triggers(const struct sweeper *s, const struct job *job)
+{
+	return s->page_most && job->head->rewrite.payload_len <= s->page_most &&
+	       tbl_load(&s->t->rooms[job->room].engine) == CRIER_ENGINE_PAGE;
+}
+
 static void sweep_begin(struct sweeper *s, struct job *job, uint64_t now_ns)
 {
 	struct crier_room_counters *c = stats_room(&s->stats, job->room, job->generation);
 
 	job->begun = true;
 	job->begun_ns = now_ns;
+	job->paged = by_triggers(s, job);
 	job->shard = s->first;
 	job->out = COPY_OUTS;
 	job->met = 0;
@@ -185,24 +194,36 @@ static bool shard_next(const struct sweeper *s, struct job *job)
 	return job->shard < s->t->config->shards;
 }
 
+/* From a shard's end to the next; false: the sweep is over. */
+static bool sweep_on(struct sweeper *s, struct job *job)
+{
+	job->deficit -= s->burst.looked / SWEEP_LOOKS;
+	if (job->walk.state == WALK_GONE || !shard_next(s, job))
+		return false;
+	walk_start(&job->walk, s->t, job->room, job->generation, job->shard);
+	return true;
+}
+
+/* So many were met.  Finding them has its price, too. */
+static void sweep_met(struct sweeper *s, struct job *job, uint32_t n)
+{
+	uint32_t looked = s->burst.looked / SWEEP_LOOKS;
+
+	job->deficit -= looked > n ? looked : n;
+	job->met += n;
+	s->met += n;
+}
+
 /*
  * The next members into s->burst, in whichever shard; false: the sweep is over.  There
- * may be none yet where there are many holes.  Finding them has its price, too.
+ * may be none yet where there are many holes.
  */
 static bool sweep_members(struct sweeper *s, struct job *job, uint32_t n)
 {
-	uint32_t looked;
-
-	while (!walk_some(&job->walk, &s->burst, n) && job->walk.state != WALK_MORE) {
-		job->deficit -= s->burst.looked / SWEEP_LOOKS;
-		if (job->walk.state == WALK_GONE || !shard_next(s, job))
+	while (!walk_some(&job->walk, &s->burst, n) && job->walk.state != WALK_MORE)
+		if (!sweep_on(s, job))
 			return false;
-		walk_start(&job->walk, s->t, job->room, job->generation, job->shard);
-	}
-	looked = s->burst.looked / SWEEP_LOOKS;
-	job->deficit -= looked > s->burst.n ? looked : s->burst.n;
-	job->met += s->burst.n;
-	s->met += s->burst.n;
+	sweep_met(s, job, s->burst.n);
 	return true;
 }
 
@@ -234,24 +255,93 @@ static void burst_commit(struct sweeper *s, struct job *job, bool capturing,
 	}
 }
 
-/* Copies the head packet to a burst of members; false: its sweep is over. */
-static bool sweep_burst(struct sweeper *s, struct job *job, struct crier_room_counters *c,
-			uint32_t n, bool capturing, bool *begun)
+/* What a turn of a job has made ready, and whom it counts for. */
+struct turn {
+	struct crier_room_counters *c;
+	bool capturing;
+	bool frame, trigger; /* begun, with the head packet */
+};
+
+/* Copies the head packet to the members in s->burst. */
+static void burst_copy(struct sweeper *s, struct job *job, struct turn *turn)
 {
 	struct copy_counts counts = {0};
 	struct frame *f = &s->copier.frame;
 
-	if (!sweep_members(s, job, n))
-		return false;
-	if (!s->burst.n)
-		return true;
-	if (!*begun || f->family6 != s->burst.family6) {
+	if (!turn->frame || f->family6 != s->burst.family6) {
 		frame_begin(f, &job->head->rewrite, job->head->payload, s->burst.family6);
-		*begun = true;
+		turn->frame = true;
 	}
 	copy_burst(&s->copier, &s->burst, &counts);
-	burst_commit(s, job, capturing, &counts);
-	stats_copies(&s->stats, c, &counts);
+	burst_commit(s, job, turn->capturing, &counts);
+	stats_copies(&s->stats, turn->c, &counts);
+}
+
+/* Copies the head packet to a burst of members; false: its sweep is over. */
+static bool sweep_burst(struct sweeper *s, struct job *job, uint32_t n, struct turn *turn)
+{
+	if (!sweep_members(s, job, n))
+		return false;
+	if (s->burst.n)
+		burst_copy(s, job, turn);
+	return true;
+}
+
+/*
+ * ---- by triggers ---------------------------------------------------------------------
+ */
+/* What the kernel engine takes, it counts; the rest is the worker's. */
+static void unit_send(struct sweeper *s, const struct cut *cut, const struct unit *unit,
+		      struct turn *turn)
+{
+	struct crier_trigger *t = &s->trigger.head;
+	struct copy_counts counts = {0};
+
+	stats_add(&s->stats, CRIER_WORKER_triggers, 1);
+	stats_add(&s->stats, CRIER_WORKER_trigger_members, unit->n);
+	trigger_aim(t, cut->page, unit);
+	if (s->io.trigger(s->io.arg, t, (uint32_t)sizeof(*t) + t->payload_len,
+			  setting(s->t, CRIER_SET_tx_wait_us) * 1000))
+		return;
+	stats_add(&s->stats, CRIER_WORKER_triggers_lost, 1);
+	counts.drop[COPY_TX_FULL] = unit->n;
+	stats_copies(&s->stats, turn->c, &counts);
+}
+
+static void units_send(struct sweeper *s, const struct job *job, const struct cut *cut,
+		       struct turn *turn)
+{
+	const struct packet *p = job->head;
+
+	if (!turn->trigger) {
+		trigger_describe(&s->trigger.head, job->room, job->generation, &p->rewrite);
+		memcpy(s->trigger.payload, p->payload, p->rewrite.payload_len);
+		turn->trigger = true;
+	}
+	for (uint32_t i = 0; i < cut->n; i++)
+		if (cut->unit[i].n)
+			unit_send(s, cut, &cut->unit[i], turn);
+}
+
+/* As sweep_burst(), to members of one page: who can't go by trigger goes by frame. */
+static bool sweep_page(struct sweeper *s, struct job *job, struct turn *turn)
+{
+	struct cut cut;
+
+	while (!walk_page(&job->walk, &s->burst)) {
+		if (job->walk.state == WALK_MORE) {
+			sweep_met(s, job, 0);
+			return true;
+		}
+		if (!sweep_on(s, job))
+			return false;
+	}
+	units_cut(&job->walk, (uint32_t)setting(s->t, CRIER_SET_unit_slots),
+		  job->head->rewrite.payload_len, &cut, &s->burst);
+	sweep_met(s, job, cut.members);
+	units_send(s, job, &cut, turn);
+	if (s->burst.n)
+		burst_copy(s, job, turn);
 	return true;
 }
 
@@ -318,12 +408,20 @@ static bool pace(const struct sweeper *s, struct job *job, uint32_t burst, uint6
 	return false;
 }
 
+/* False: the sweep is over.  A page port that fails leaves the rest of it to frames. */
+static bool sweep_step(struct sweeper *s, struct job *job, uint32_t n, struct turn *turn)
+{
+	job->paged = job->paged && s->page_most;
+	return job->paged ? sweep_page(s, job, turn) : sweep_burst(s, job, n, turn);
+}
+
 /* The head packet's sweep, as far as the deficit goes and it needn't pause; true: it ended. */
 static bool sweep_run(struct sweeper *s, struct job *job, uint64_t now_ns)
 {
-	struct crier_room_counters *c = stats_room(&s->stats, job->room, job->generation);
-	bool capturing = capture_wants(s->t, job->room);
-	bool begun = false;
+	struct turn turn = {
+		.c = stats_room(&s->stats, job->room, job->generation),
+		.capturing = capture_wants(s->t, job->room),
+	};
 
 	if (!job->begun)
 		sweep_begin(s, job, now_ns);
@@ -331,7 +429,7 @@ static bool sweep_run(struct sweeper *s, struct job *job, uint64_t now_ns)
 		uint32_t burst = burst_copies(s, job);
 		uint32_t n = job->deficit < burst ? (uint32_t)job->deficit : burst;
 
-		if (!sweep_burst(s, job, c, n, capturing, &begun))
+		if (!sweep_step(s, job, n, &turn))
 			return true;
 		if (pace(s, job, burst, now_ns))
 			return false;

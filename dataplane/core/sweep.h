@@ -15,6 +15,7 @@
 #include "copy.h"
 #include "job.h"
 #include "stats.h"
+#include "unit.h"
 
 struct sweep_io {
 	/*
@@ -30,6 +31,12 @@ struct sweep_io {
 	uint32_t (*commit)(void *arg, uint32_t out, struct out *o);
 	uint64_t (*now_ns)(void);
 	void *arg;
+	/*
+	 * Sends a page trigger of len bytes, but for its serial and worker, and waits until it
+	 * is taken, no longer than wait_ns.  False: it was not, and never will be.  It may
+	 * lower sweeper.page_most then.  Not called while that is 0.
+	 */
+	bool (*trigger)(void *arg, struct crier_trigger *t, uint32_t len, uint64_t wait_ns);
 };
 
 #define SWEEP_PACKETS 2048 /* that a worker may hold, of all rooms together */
@@ -66,9 +73,18 @@ struct sweeper {
 	uint64_t met;	  /* members, by all sweeps */
 	uint64_t turn_ns; /* of the last turn: rate_cap_pps counts from there */
 	uint64_t turn_met;
+	/*
+	 * The longest payload that a trigger takes now, 0: there is no page port, or it isn't
+	 * answered.  Set by whoever has the port, between turns or in io.trigger().
+	 */
+	uint32_t page_most;
 	bool stuck[COPY_OUTS];	  /* a port that was waited for in vain */
 	uint64_t lost[COPY_OUTS]; /* dropped by a port's device, not yet counted */
 	struct walk_burst burst;
+	struct {
+		struct crier_trigger head;
+		uint8_t payload[TRIGGER_PAYLOAD_MAX];
+	} trigger;
 };
 
 /*

@@ -165,18 +165,39 @@ static bool family_take(struct walk *w, struct walk_burst *b, uint32_t n)
 	return true;
 }
 
-uint32_t walk_some(struct walk *w, struct walk_burst *b, uint32_t n)
+/* After a pause: is there still a room to be walked, and the page that it stands on? */
+static bool walk_resume(struct walk *w, struct walk_burst *b)
 {
 	b->n = 0;
 	b->looked = 0;
 	if (w->state != WALK_MORE)
-		return 0;
+		return false;
 	if (load_ordered(&w->t->rooms[w->room].generation) != w->generation) {
 		w->state = WALK_GONE;
-		return 0;
+		return false;
 	}
 	if (w->page && !page_is_ours(w, w->page))
 		family_done(w);
+	return true;
+}
+
+bool walk_page(struct walk *w, struct walk_burst *b)
+{
+	if (!walk_resume(w, b))
+		return false;
+	while (w->state == WALK_MORE && b->looked < WALK_SCAN_MAX) {
+		if (!page_find(w, b))
+			family_done(w);
+		else if (w->place < CRIER_PAGE_SLOTS)
+			return true;
+	}
+	return false;
+}
+
+uint32_t walk_some(struct walk *w, struct walk_burst *b, uint32_t n)
+{
+	if (!walk_resume(w, b))
+		return 0;
 	while (w->state == WALK_MORE && !b->n && b->looked < WALK_SCAN_MAX) {
 		b->family6 = w->family6;
 		if (!family_take(w, b, n))

@@ -62,4 +62,11 @@ bool walk_any(const struct tables *t, uint32_t room, uint32_t shard);
 uint32_t walk_some(struct walk *w, struct walk_burst *b, uint32_t n);
 uint32_t walk_next(struct walk *w, struct walk_burst *b, uint32_t n);
 
+/*
+ * For who takes members by page: goes on to where the next may be, w->page from w->place on,
+ * and leaves it to the caller to move w->place behind those whom he has met.  False, and b->n
+ * is 0: as walk_some() returns 0.
+ */
+bool walk_page(struct walk *w, struct walk_burst *b);
+
 #endif
