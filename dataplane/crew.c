@@ -138,8 +138,13 @@ static int devices_open(struct crew *crew, char err[PORT_ERR_LEN])
 	struct port_conf conf[COPY_OUTS];
 	int rc;
 
-	for (uint32_t i = 0; i < crew->n_devices; i++)
+	for (uint32_t i = 0; i < crew->n_devices; i++) {
+		if (crew->device[i].conf.page) {
+			crew->device[i].conf.of_page.triggers = crew->t->triggers;
+			crew->device[i].conf.of_page.slot = crew->slot;
+		}
 		conf[i] = crew->device[i].conf;
+	}
 	rc = ports_start(conf, crew->n_devices, &crew->env, crew->n, crew->cpu[0], err);
 	for (uint32_t i = 0; i < crew->n_devices && !rc; i++)
 		rc = leader_open_device(crew, i, PORT_WAIT_MS, err);

@@ -58,9 +58,11 @@ static int device_publish(struct crew *crew, struct device *d, uint32_t number)
 
 static void device_say(const struct crew *crew, const struct device *d)
 {
-	uint32_t q = d->conf.dpdk ? 0 : d->conf.xdp.tx_queue;
+	uint32_t q = d->conf.dpdk || d->conf.page ? 0 : d->conf.xdp.tx_queue;
 
-	if (crew->n == 1)
+	if (d->conf.page)
+		log_info("%s: page triggers, %s", d->conf.ifname, d->dev->mode);
+	else if (crew->n == 1)
 		log_info("%s: port %u, %s, sends on queue %u", d->conf.ifname, d->number,
 			 d->dev->mode, q);
 	else
@@ -68,7 +70,10 @@ static void device_say(const struct crew *crew, const struct device *d)
 			 d->dev->mode, q, q + crew->n - 1);
 }
 
-/* crierd's number of a device's interface, which has to be there and, if Linux's, up. */
+/*
+ * crierd's number of a device's interface, which has to be there and, if Linux's, up.  The
+ * injector is none of crierd's ports.
+ */
 static int device_number(const struct crew *crew, const struct device *d, uint32_t *number,
 			 char err[PORT_ERR_LEN])
 {
@@ -79,7 +84,7 @@ static int device_number(const struct crew *crew, const struct device *d, uint32
 	if (rc && !(d->conf.dpdk && (rc == -ENETDOWN || rc == -ENODEV)))
 		return rc;
 	*number = rc == -ENODEV ? 0 : port_number(crew->t, iface.ifindex);
-	if (*number)
+	if (*number || d->conf.page)
 		return 0;
 	snprintf(err, PORT_ERR_LEN,
 		 "%s is not a port of crierd: start crierd with --interface %s%s", d->conf.ifname,
@@ -164,6 +169,11 @@ static void device_renumber(struct crew *crew, struct device *d, uint32_t number
 		log_warn("%s: can't enter its sockets into the map xsks", d->conf.ifname);
 }
 
+static const char *device_loss(const struct device *d)
+{
+	return d->conf.page ? "no room goes by page triggers" : "its copies are counted link_down";
+}
+
 static void device_tend(struct crew *crew, uint32_t i)
 {
 	struct device *d = &crew->device[i];
@@ -180,15 +190,14 @@ static void device_tend(struct crew *crew, uint32_t i)
 	}
 	worker_stats(leader_of(crew), &leader_of(crew)->ports[i]);
 	if (d->dev->ops->gone(d->dev)) {
-		log_warn("%s is gone; its copies are counted link_down until it is back",
-			 d->conf.ifname);
+		log_warn("%s is gone; %s until it is back", d->conf.ifname, device_loss(d));
 		device_withdraw(crew, i);
 		return;
 	}
 	broken = d->dev->bypass ? 0 : device_broken(d->dev);
 	if (broken) {
-		log_warn("%s: %s; its copies are counted link_down until it is up again",
-			 d->conf.ifname, strerror(broken));
+		log_warn("%s: %s; %s until it is up again", d->conf.ifname, strerror(broken),
+			 device_loss(d));
 		device_withdraw(crew, i);
 		return;
 	}

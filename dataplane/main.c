@@ -35,6 +35,9 @@ static void usage(FILE *to)
 	      "                              and, with several workers, on those that follow\n"
 	      "  --port dpdk:DEVARGS[,as=IFACE]  a device of DPDK's, for which the TAP IFACE\n"
 	      "                              (dpdk0, dpdk1, ..) stands in Linux\n"
+	      "  --port page:IFACE           beside others: the kernel engine's page triggers, "
+	      "into\n"
+	      "                              crierd's injector (crier-page)\n"
 	      "  --pin-dir DIR               crierd's tables (/sys/fs/bpf/crier)\n"
 	      "  --run-dir DIR               where workers' locks are (/run/crier)\n"
 	      "  --cpu LIST                  a worker on each of these CPUs, as in 2,4-7; the "
@@ -94,6 +97,17 @@ static bool slot_parse(const char *s, int *slot)
 {
 	*slot = -1;
 	return !strcmp(s, "auto") || number_parse(s, CRIER_MAX_WORKERS - 1, slot);
+}
+
+/* A page port receives nothing. */
+static bool ports_check(const struct crew *crew)
+{
+	for (uint32_t i = 0; i < crew->n_devices; i++)
+		if (!crew->device[i].conf.page)
+			return true;
+	log_err("%s", crew->n_devices ? "--port page: receives nothing: name another port, too"
+				      : "no --port");
+	return false;
 }
 
 /* True: go on.  False: exit with *code. */
@@ -159,10 +173,7 @@ static bool options_parse(int argc, char **argv, struct options *o, struct crew 
 		log_err("what is \"%s\"?", argv[optind]);
 		good = false;
 	}
-	if (good && !crew->n_devices) {
-		log_err("no --port");
-		good = false;
-	}
+	good = good && ports_check(crew);
 	if (!good) {
 		usage(stderr);
 		*code = 2;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "crew.h"
+#include "xdp/log.h"
 
 #define WORKER_COLD_NS 100000000ULL /* statistics: this often */
 #define WORKER_NAP_NS 50000000ULL   /* longest sleep: turn_ns is stamped after it */
@@ -44,6 +45,33 @@ static uint32_t worker_commit(void *arg, uint32_t out, struct out *o)
 	struct port *p = ((struct worker *)arg)->ports[out].port;
 
 	return p->ops->commit(p, o);
+}
+
+static bool worker_trigger(void *arg, struct crier_trigger *t, uint32_t len, uint64_t wait_ns)
+{
+	struct worker *w = arg;
+	bool taken = w->page->ops->trigger(w->page, t, len, wait_ns);
+
+	if (!taken)
+		w->sweeper.page_most = w->page->ops->page_most(w->page);
+	return taken;
+}
+
+/* crierd lets rooms go by triggers while there are any. */
+static void page_judge(struct worker *w)
+{
+	uint32_t most = w->page ? w->page->ops->page_most(w->page) : 0;
+
+	w->sweeper.page_most = most;
+	if (tbl_load(&w->self->pages) == (most != 0))
+		return;
+	tbl_store(&w->self->pages, most != 0);
+	if (w->page && most)
+		log_info("worker %u: page triggers are answered", w->index);
+	else if (w->page)
+		log_warn(
+			"worker %u: nobody answers page triggers: frames serve until somebody does",
+			w->index);
 }
 
 /*
@@ -111,6 +139,10 @@ static void port_turn(struct worker *w, uint32_t i, uint32_t turn)
 		wp->port = w->crew->device[i].dev->port[w->index];
 		wp->stats = (struct port_stats){0};
 	}
+	if (w->crew->device[i].conf.page) {
+		w->page = wp->port;
+		page_judge(w);
+	}
 	__atomic_store_n(&wp->turn, turn, __ATOMIC_RELEASE);
 }
 
@@ -156,6 +188,8 @@ bool worker_flush(struct worker *w)
 		left |= p->ops->flush(p);
 		port_judge(w, i);
 	}
+	if (w->page)
+		page_judge(w);
 	return left;
 }
 
@@ -286,7 +320,10 @@ void worker_run(struct worker *w)
  */
 static void self_fill(struct worker *w)
 {
-	w->self->ports = w->crew->n_devices;
+	w->self->ports = 0;
+	for (uint32_t i = 0; i < w->crew->n_devices; i++)
+		w->self->ports += !w->crew->device[i].conf.page;
+	tbl_store(&w->self->pages, 0);
 	w->self->cpu = (uint32_t)sched_getcpu();
 	w->self->shard = w->index;
 	w->self->stride = w->crew->n;
@@ -297,7 +334,7 @@ static void self_fill(struct worker *w)
 
 static int worker_init(struct worker *w, struct crew *crew, uint32_t index)
 {
-	const struct sweep_io io = {worker_lend, worker_commit, worker_clock_ns, w};
+	const struct sweep_io io = {worker_lend, worker_commit, worker_clock_ns, w, worker_trigger};
 	int rc;
 
 	w->crew = crew;

@@ -35,6 +35,7 @@ struct worker {
 	struct crier_worker *self;
 	struct quiescent quiescent;
 	struct worker_port ports[COPY_OUTS];
+	struct port *page; /* which of them is a page port, NULL: none now */
 	int wake_fd;
 	uint64_t busy_ns; /* when there last was something to do */
 	uint64_t cold_ns; /* when the cold work is due again */

@@ -41,6 +41,7 @@ struct port_stats {
 };
 
 struct port;
+struct crier_trigger;
 
 struct port_ops {
 	/* Up to PORT_RX_BURST packets, the port's until rx_done().  Handle 0 alone. */
@@ -69,6 +70,9 @@ struct port_ops {
 	 * of the device tells.  NULL: close() does.
 	 */
 	uint32_t (*drop)(struct port *p);
+	/* Page ports alone; sweep_io.trigger and sweeper.page_most say what they do. */
+	uint32_t (*page_most)(struct port *p);
+	bool (*trigger)(struct port *p, struct crier_trigger *t, uint32_t len, uint64_t wait_ns);
 };
 
 struct port {

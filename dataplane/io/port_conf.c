@@ -51,13 +51,24 @@ int port_conf_parse(const char *spec, const struct port_conf *before, uint32_t n
 	} else if (!strncmp(spec, "xdp:", 4)) {
 		rc = port_xdp_parse(spec + 4, &conf->xdp, err);
 		memcpy(conf->ifname, conf->xdp.ifname, sizeof(conf->ifname));
+	} else if (!strncmp(spec, "page:", 5)) {
+		conf->page = true;
+		rc = port_page_parse(spec + 5, &conf->of_page, err);
+		memcpy(conf->ifname, conf->of_page.ifname, sizeof(conf->ifname));
 	} else {
 		snprintf(err, PORT_ERR_LEN,
-			 "\"%.100s\": ports are xdp:IFACE[,queue=N] or dpdk:DEVARGS[,as=IFACE]",
+			 "\"%.100s\": ports are xdp:IFACE[,queue=N], dpdk:DEVARGS[,as=IFACE] or "
+			 "page:IFACE",
 			 spec);
 		return -EINVAL;
 	}
 	for (uint32_t i = 0; i < n && !rc; i++) {
+		if (conf->page && before[i].page) {
+			snprintf(err, PORT_ERR_LEN,
+				 "\"%.100s\": page:%s is there already, one will do", spec,
+				 before[i].ifname);
+			return -EINVAL;
+		}
 		if (strcmp(before[i].ifname, conf->ifname))
 			continue;
 		snprintf(err, PORT_ERR_LEN, "\"%.100s\": %s is named twice", spec, conf->ifname);
@@ -149,6 +160,8 @@ static struct port_dev *open_dpdk(const struct port_conf *conf, uint32_t workers
 struct port_dev *port_conf_open(struct port_conf *conf, uint32_t workers, const int *cpu,
 				uint64_t busy_ms, int *rc, char err[PORT_ERR_LEN])
 {
+	if (conf->page)
+		return port_page_open(&conf->of_page, workers, rc, err);
 	if (conf->dpdk)
 		return open_dpdk(conf, workers, cpu, rc, err);
 	conf->xdp.busy_ms = busy_ms;

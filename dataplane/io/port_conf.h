@@ -4,14 +4,16 @@
 #define CRIER_PORT_CONF_H
 
 #include "port_dpdk.h"
+#include "port_page.h"
 #include "port_xdp.h"
 
 struct port_conf {
-	bool dpdk;
+	bool dpdk, page;
 	char ifname[IF_NAMESIZE]; /* the interface, or the TAP that stands for the device */
 	union {
 		struct port_xdp_conf xdp;
 		struct port_dpdk_conf of_dpdk;
+		struct port_page_conf of_page;
 	};
 };
 
@@ -22,7 +24,7 @@ struct port_env {
 };
 
 /*
- * "xdp:..." or "dpdk:...", with the n confs that were given before it.  0, or -EINVAL
+ * "xdp:...", "dpdk:..." or "page:...", with the n confs that were given before it.  0, or -EINVAL
  * and a line in err.
  */
 int port_conf_parse(const char *spec, const struct port_conf *before, uint32_t n,

@@ -5,8 +5,10 @@
  * the heartbeat, and at SIGTERM prints the counters and flushes.
  */
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <getopt.h>
+#include <linux/if_link.h>
 #include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,6 +24,7 @@
 
 struct options {
 	const char *pin_dir, *in, *out, *local, *src4, *src6, *mac;
+	const char *page; /* the injector's far end: the room goes by page triggers */
 	uint32_t port, members4, members6;
 	const char *set;
 	unsigned vlan[2];  /* outer, inner id of IPv4 members' next hop; 0: none */
@@ -121,6 +124,22 @@ static void room_make(struct fixture *f, const struct options *o)
 	stream_make(f->t, o->port);
 }
 
+/* The link ends with this process. */
+static void page_make(struct tables *t, struct loader *l, const char *far, const char *out)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
+	int ret = loader_devmaps(l, 2, if_nametoindex(out));
+
+	if (ret)
+		die("devmaps", strerror(-ret));
+	ret = bpf_link_create(loader_trigger_fd(l), (int)if_nametoindex(far), BPF_XDP, &opts);
+	if (ret < 0)
+		die(far, strerror(-ret));
+	tbl_store(&t->ports[2].flags, t->ports[2].flags | CRIER_PORT_BROADCASTS);
+	t->kernel_counters[1].generation = t->rooms[1].generation;
+	tbl_store(&t->rooms[1].engine, CRIER_ENGINE_PAGE);
+}
+
 static void settings_make(struct tables *t, const char *set)
 {
 	static const char *const names[] = {
@@ -161,7 +180,7 @@ static void counters_print(const struct tables *t)
 		CRIER_XDP_COUNTERS(NAME)
 #undef NAME
 	};
-	const struct crier_room_counters *r = room_counters(t, 0, 1);
+	const struct crier_room_counters *r = room_counters(t, 0, 1), *k = &t->kernel_counters[1];
 
 	printf("{");
 	for (int i = 0; i < CRIER_WORKER_N; i++)
@@ -176,10 +195,11 @@ static void counters_print(const struct tables *t)
 	printf("\"room\":{\"pkts\":%llu,\"due\":%llu,\"copies\":%llu,\"no_route\":%llu,"
 	       "\"no_neighbour\":%llu,\"link_down\":%llu,\"mtu\":%llu,\"tx_full\":%llu,"
 	       "\"overload_pkts\":%llu,\"overload_copies\":%llu,\"sweep_ns\":%llu,"
-	       "\"sweep_max_ns\":%llu,\"late\":%llu}}\n",
+	       "\"sweep_max_ns\":%llu,\"late\":%llu},\"kernel\":{\"due\":%llu,\"copies\":%llu,"
+	       "\"tx_full\":%llu}}\n",
 	       r->pkts, r->due, r->copies, r->no_route, r->no_neighbour, r->link_down, r->mtu,
 	       r->tx_full, r->overload_pkts, r->overload_copies, r->sweep_ns, r->sweep_max_ns,
-	       r->late);
+	       r->late, k->due, k->copies, k->tx_full);
 	fflush(stdout);
 }
 
@@ -198,16 +218,25 @@ static void options_parse(int argc, char **argv, struct options *o)
 		MEMBERS6,
 		SET,
 		VLAN,
-		VLAN6
+		VLAN6,
+		PAGE,
 	};
 	static const struct option longs[] = {
-		{"pin-dir", 1, NULL, PIN},     {"in", 1, NULL, IN},
-		{"out", 1, NULL, OUT},	       {"local", 1, NULL, LOCAL},
-		{"src", 1, NULL, SRC4},	       {"src6", 1, NULL, SRC6},
-		{"mac", 1, NULL, MAC},	       {"port", 1, NULL, PORT},
-		{"members", 1, NULL, MEMBERS}, {"members6", 1, NULL, MEMBERS6},
-		{"set", 1, NULL, SET},	       {"vlan", 1, NULL, VLAN},
-		{"vlan6", 1, NULL, VLAN6},     {0},
+		{"pin-dir", 1, NULL, PIN},
+		{"in", 1, NULL, IN},
+		{"out", 1, NULL, OUT},
+		{"local", 1, NULL, LOCAL},
+		{"src", 1, NULL, SRC4},
+		{"src6", 1, NULL, SRC6},
+		{"mac", 1, NULL, MAC},
+		{"port", 1, NULL, PORT},
+		{"members", 1, NULL, MEMBERS},
+		{"members6", 1, NULL, MEMBERS6},
+		{"set", 1, NULL, SET},
+		{"vlan", 1, NULL, VLAN},
+		{"vlan6", 1, NULL, VLAN6},
+		{"page", 1, NULL, PAGE},
+		{0},
 	};
 	int c;
 
@@ -252,6 +281,9 @@ static void options_parse(int argc, char **argv, struct options *o)
 		case VLAN6:
 			sscanf(optarg, "%u,%u", &o->vlan6[0], &o->vlan6[1]);
 			break;
+		case PAGE:
+			o->page = optarg;
+			break;
 		default:
 			exit(2);
 		}
@@ -285,6 +317,8 @@ int main(int argc, char **argv)
 		port_make(&f, loader, 2, o.out);
 	local_add(&t, o.local);
 	room_make(&f, &o);
+	if (o.page)
+		page_make(&t, loader, o.page, o.out);
 	tables_publish(&t);
 	puts("ready");
 	fflush(stdout);

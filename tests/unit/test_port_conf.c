@@ -58,6 +58,10 @@ static void test_refused(void **state)
 		{"xdp:", "1 to 15"},
 		{"xdp:eth0", "twice"},
 		{"xdp:eth1,queue=64", "queue=N"},
+		{"page:", "1 to 15"},
+		{"page:sixteen-letters-", "1 to 15"},
+		{"page:eth1,queue=1", "1 to 15"},
+		{"page:eth0", "twice"},
 #ifdef CRIER_DPDK
 		{"dpdk:", "a device is wanted"},
 		{"dpdk:,as=wan", "a device is wanted"},
@@ -82,11 +86,28 @@ static void test_refused(void **state)
 	assert_int_equal(port_conf_parse(longest, &before, 1, &conf, err), -EINVAL);
 }
 
+static void test_page(void **state)
+{
+	struct port_conf before = {.ifname = "eth0"}, conf;
+	char err[PORT_ERR_LEN];
+
+	(void)state;
+	assert_int_equal(port_conf_parse("page:crier-page", &before, 1, &conf, err), 0);
+	assert_true(conf.page && !conf.dpdk);
+	assert_string_equal(conf.ifname, "crier-page");
+	before = conf;
+	assert_int_equal(port_conf_parse("page:other", &before, 1, &conf, err), -EINVAL);
+	assert_non_null(strstr(err, "one will do"));
+	assert_int_equal(port_conf_parse("xdp:eth0", &before, 1, &conf, err), 0);
+	assert_false(conf.page);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_dpdk),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_page),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
