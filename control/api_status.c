@@ -9,6 +9,7 @@
 #include "control/api.h"
 #include "control/crierd.h"
 #include "control/grace.h"
+#include "control/injector.h"
 #include "control/kernel.h"
 #include "control/nexthop.h"
 #include "control/ports.h"
@@ -217,10 +218,28 @@ static json_t *warnings_json(const struct crierd *d)
 		    grace_waits_for(d->grace));
 	if (d->nexthop)
 		nexthop_warnings(d->nexthop, say_nexthop, list);
+	if (d->injector && injector_fails(d->injector))
+		say(list,
+		    "no page triggers, so that rooms too large for one packet are copied "
+		    "frame by frame: %s",
+		    injector_why(d->injector));
 	return list;
 }
 
 /* ---- status ---- */
+
+static json_t *injector_json(const struct crierd *d)
+{
+	const char *name = d->injector ? injector_name(d->injector) : "";
+	const char *why = d->injector ? injector_why(d->injector) : "there is none";
+	json_t *json = json_pack("{s:s, s:I, s:b}", "name", name, "ifindex",
+				 (json_int_t)(d->injector ? injector_ifindex(d->injector) : 0),
+				 "works", !why);
+
+	if (json && why)
+		json_object_set_new(json, "why", json_string(why));
+	return json;
+}
 
 static json_t *vias_json(const struct crierd *d)
 {
@@ -284,8 +303,8 @@ void api_status(struct call *call)
 	const struct crier_config *c = d->tables->config;
 	const struct loop_stats *loop = loop_stats(d->loop);
 	json_t *json = json_pack(
-		"{s:s, s:I, s:s, s:I, s:I, s:s, s:I, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:I, "
-		"s:o}",
+		"{s:s, s:I, s:s, s:I, s:I, s:s, s:I, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, "
+		"s:I, s:o}",
 		"version", CRIER_VERSION, "abi", (json_int_t)c->abi, "node", c->node, "uptime_s",
 		(json_int_t)((loop_now_ns() - d->started_ns) / 1000000000ULL), "pid",
 		(json_int_t)getpid(), "pin_dir", d->pin_dir ? d->pin_dir : "", "media_port",
@@ -293,8 +312,9 @@ void api_status(struct call *call)
 		used_json(d), "memory_bytes",
 		(json_int_t)(tables_bytes(d->tables) + store_bytes(&d->store)), "features",
 		features_json(d), "interfaces", ports_json(d), "workers", workers_json(d), "vias",
-		vias_json(d), "guard", api_guard_json(d), "loop_turn_max_us",
-		(json_int_t)(loop->turn_max_ns / 1000), "warnings", warnings_json(d));
+		vias_json(d), "guard", api_guard_json(d), "injector", injector_json(d),
+		"loop_turn_max_us", (json_int_t)(loop->turn_max_ns / 1000), "warnings",
+		warnings_json(d));
 
 	http_reply_json(call, 200, json);
 }

@@ -13,6 +13,7 @@
 #include "config_guard.h"
 #include "config_rooms.h"
 #include "crier0.h"
+#include "injector.h"
 
 #define OPT CYAML_FLAG_OPTIONAL
 #define OPT_PTR (CYAML_FLAG_OPTIONAL | CYAML_FLAG_POINTER)
@@ -96,6 +97,11 @@ static const cyaml_schema_field_t crier0_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t kernel_fields[] = {
+	CYAML_FIELD_STRING_PTR("injector", OPT_PTR, struct config_kernel, injector, 1, STR_MAX),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t api_fields[] = {
 	CYAML_FIELD_STRING_PTR("tcp", OPT_PTR, struct config_api, tcp, 1, STR_MAX),
 	CYAML_FIELD_STRING_PTR("token_file", OPT_PTR, struct config_api, token_file, 1, 4095),
@@ -128,6 +134,7 @@ static const cyaml_schema_field_t config_fields[] = {
 	CYAML_FIELD_SEQUENCE("rooms", OPT_PTR, struct config, rooms, &room_value, 0,
 			     CYAML_UNLIMITED),
 	CYAML_FIELD_MAPPING("crier0", OPT, struct config, crier0, crier0_fields),
+	CYAML_FIELD_MAPPING("kernel", OPT, struct config, kernel, kernel_fields),
 	CYAML_FIELD_MAPPING("api", OPT, struct config, api, api_fields),
 	CYAML_FIELD_MAPPING("guard", OPT, struct config, guard, guard_fields),
 	CYAML_FIELD_END,
@@ -199,6 +206,18 @@ static int check_crier0(struct config_doc *d, const struct config *c)
 	return 0;
 }
 
+static int check_kernel(struct config_doc *d, const struct config *c)
+{
+	const yaml_node_t *n = doc_key(d, doc_key(d, doc_root(d), "kernel"), "injector");
+
+	if (!c->kernel.injector || injector_name_valid(c->kernel.injector))
+		return 0;
+	return doc_refuse(d, n,
+			  "injector \"%.60s\" must be \"" CONFIG_NO_INJECTOR
+			  "\" or an interface's name of up to %d characters",
+			  c->kernel.injector, INJECTOR_NAME_LEN - 1);
+}
+
 static int check_api(struct config_doc *d, const struct config *c)
 {
 	const yaml_node_t *n = doc_key(d, doc_root(d), "api");
@@ -231,6 +250,7 @@ static int check_all(struct config_doc *d, const struct config *c)
 	rc = rc ? rc : check_interfaces(d, c);
 	rc = rc ? rc : config_check_rooms(d, c);
 	rc = rc ? rc : check_crier0(d, c);
+	rc = rc ? rc : check_kernel(d, c);
 	rc = rc ? rc : config_check_guard(d, c);
 	return rc ? rc : check_api(d, c);
 }
@@ -283,7 +303,8 @@ static int set_defaults(struct config *c)
 	gethostname(host, sizeof(host) - 1);
 	c->crier0.enable = c->crier0.enable_given == NULL || *c->crier0.enable_given;
 	return set_default(&c->node, host[0] ? host : "crier") ||
-			       set_default(&c->crier0.address, CRIER0_ADDRESS)
+			       set_default(&c->crier0.address, CRIER0_ADDRESS) ||
+			       set_default(&c->kernel.injector, INJECTOR_NAME)
 		       ? -ENOMEM
 		       : 0;
 }

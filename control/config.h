@@ -17,6 +17,7 @@
 
 #define CONFIG_ERR_LEN 512
 #define CONFIG_MEDIA_PORT 3478
+#define CONFIG_NO_INJECTOR "none"
 #define CONFIG_PATH "/etc/crier/crierd.yaml"
 
 struct config_interface {
@@ -62,6 +63,10 @@ struct config_crier0 {
 	char *address6;	    /* NULL if not given */
 };
 
+struct config_kernel {
+	char *injector; /* INJECTOR_NAME if not given, CONFIG_NO_INJECTOR: none */
+};
+
 struct config_api {
 	char *tcp; /* "ADDR:PORT", NULL: unix socket only */
 	char *token_file;
@@ -97,6 +102,7 @@ struct config {
 	struct config_room *rooms;
 	uint32_t rooms_count;
 	struct config_crier0 crier0;
+	struct config_kernel kernel;
 	struct config_api api;
 	struct config_guard guard;
 };

@@ -2,27 +2,19 @@
 #include "crier0.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysinfo.h>
-#include <unistd.h>
 
-#include <linux/if.h>
 #include <linux/if_addr.h>
-#include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
-#include <linux/veth.h>
 
 #include "links.h"
 #include "rtnl.h"
+#include "veth.h"
 #include "xdp/addr.h"
-#include "xdp/log.h"
-
-#define REQUEST_LEN 1024
 
 static int refuse(char err[CRIER0_ERR_LEN], int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -112,96 +104,6 @@ int crier0_parse(struct crier0 *c, const char *address, const char *address6,
 
 /* ---- the pair ------------------------------------------------------------------ */
 
-struct request {
-	struct nlmsghdr *nlh;
-	char buf[REQUEST_LEN] __attribute__((aligned(8)));
-};
-
-static void *request_begin(struct request *rq, uint16_t type, uint16_t flags, size_t header)
-{
-	memset(rq->buf, 0, sizeof(rq->buf));
-	rq->nlh = mnl_nlmsg_put_header(rq->buf);
-	rq->nlh->nlmsg_type = type;
-	rq->nlh->nlmsg_flags = flags;
-	return mnl_nlmsg_put_extra_header(rq->nlh, header);
-}
-
-static void read_link(const struct nlmsghdr *nlh, void *arg)
-{
-	uint32_t ifindex;
-
-	links_msg(arg, nlh, &ifindex);
-}
-
-static int find_link(struct links *ls, const char *name)
-{
-	struct request rq;
-
-	request_begin(&rq, RTM_GETLINK, 0, sizeof(struct ifinfomsg));
-	mnl_attr_put_strz(rq.nlh, IFLA_IFNAME, name);
-	return rtnl_talk(rq.nlh, read_link, ls);
-}
-
-enum pair { PAIR_NONE, PAIR_OURS, PAIR_FOREIGN };
-
-static enum pair find_pair(struct links *ls)
-{
-	const struct link *host, *engine;
-
-	find_link(ls, CRIER0_HOST);
-	find_link(ls, CRIER0_ENGINE);
-	host = links_by_name(ls, CRIER0_HOST);
-	engine = links_by_name(ls, CRIER0_ENGINE);
-	if (host == NULL && engine == NULL)
-		return PAIR_NONE;
-	if (host && engine && host->is_veth && engine->is_veth && host->lower == engine->ifindex &&
-	    engine->lower == host->ifindex)
-		return PAIR_OURS;
-	return PAIR_FOREIGN;
-}
-
-/* Queues of both ends: one a CPU, or two CPUs share a ring of 256 and lose packets. */
-static void put_end(struct nlmsghdr *nlh, const char *name, uint32_t queues)
-{
-	mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
-	mnl_attr_put_u32(nlh, IFLA_NUM_TX_QUEUES, queues);
-	mnl_attr_put_u32(nlh, IFLA_NUM_RX_QUEUES, queues);
-}
-
-static int make_pair(void)
-{
-	int cpus = get_nprocs_conf();
-	uint32_t queues = cpus < 1		    ? 1
-			  : cpus > CRIER_MAX_QUEUES ? CRIER_MAX_QUEUES
-						    : (uint32_t)cpus;
-	struct nlattr *info, *data, *peer;
-	struct request rq;
-
-	request_begin(&rq, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(struct ifinfomsg));
-	put_end(rq.nlh, CRIER0_HOST, queues);
-	info = mnl_attr_nest_start(rq.nlh, IFLA_LINKINFO);
-	mnl_attr_put_strz(rq.nlh, IFLA_INFO_KIND, "veth");
-	data = mnl_attr_nest_start(rq.nlh, IFLA_INFO_DATA);
-	peer = mnl_attr_nest_start(rq.nlh, VETH_INFO_PEER);
-	mnl_nlmsg_put_extra_header(rq.nlh, sizeof(struct ifinfomsg));
-	put_end(rq.nlh, CRIER0_ENGINE, queues);
-	mnl_attr_nest_end(rq.nlh, peer);
-	mnl_attr_nest_end(rq.nlh, data);
-	mnl_attr_nest_end(rq.nlh, info);
-	return rtnl_talk(rq.nlh, NULL, NULL);
-}
-
-static int set_up(uint32_t ifindex)
-{
-	struct ifinfomsg *ifi;
-	struct request rq;
-
-	ifi = request_begin(&rq, RTM_NEWLINK, 0, sizeof(*ifi));
-	ifi->ifi_index = (int)ifindex;
-	ifi->ifi_flags = ifi->ifi_change = IFF_UP;
-	return rtnl_talk(rq.nlh, NULL, NULL);
-}
-
 static void put_addr(struct nlmsghdr *nlh, uint16_t type, const struct crier_addr *a)
 {
 	if (addr_is_v4(a))
@@ -213,10 +115,10 @@ static void put_addr(struct nlmsghdr *nlh, uint16_t type, const struct crier_add
 static int change_addr(uint16_t type, uint32_t ifindex, const struct crier_addr *a, uint8_t plen)
 {
 	struct ifaddrmsg *ifa;
-	struct request rq;
+	struct veth_request rq;
 
-	ifa = request_begin(&rq, type, type == RTM_NEWADDR ? NLM_F_CREATE | NLM_F_REPLACE : 0,
-			    sizeof(*ifa));
+	ifa = veth_request(&rq, type, type == RTM_NEWADDR ? NLM_F_CREATE | NLM_F_REPLACE : 0,
+			   sizeof(*ifa));
 	ifa->ifa_family = addr_is_v4(a) ? AF_INET : AF_INET6;
 	ifa->ifa_prefixlen = plen;
 	ifa->ifa_index = ifindex;
@@ -230,11 +132,11 @@ static int add_neigh(uint32_t ifindex, const struct crier_addr *a, uint64_t mac)
 {
 	uint8_t bytes[6];
 	struct ndmsg *ndm;
-	struct request rq;
+	struct veth_request rq;
 
 	for (int i = 0; i < 6; i++)
 		bytes[i] = (uint8_t)(mac >> 8 * i);
-	ndm = request_begin(&rq, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, sizeof(*ndm));
+	ndm = veth_request(&rq, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, sizeof(*ndm));
 	ndm->ndm_family = addr_is_v4(a) ? AF_INET : AF_INET6;
 	ndm->ndm_ifindex = (int)ifindex;
 	ndm->ndm_state = NUD_PERMANENT;
@@ -247,10 +149,10 @@ static int add_neigh(uint32_t ifindex, const struct crier_addr *a, uint64_t mac)
 static void drop_old_addrs(const struct crier0 *c, struct links *ls)
 {
 	const struct link *host = links_find(ls, c->host_ifindex);
-	struct request rq;
+	struct veth_request rq;
 
-	request_begin(&rq, RTM_GETADDR, NLM_F_DUMP, sizeof(struct ifaddrmsg));
-	rtnl_talk(rq.nlh, read_link, ls);
+	veth_request(&rq, RTM_GETADDR, NLM_F_DUMP, sizeof(struct ifaddrmsg));
+	rtnl_talk(rq.nlh, veth_read, ls);
 	for (uint32_t i = 0; i < host->addrs_count; i++) {
 		const struct link_addr *a = &host->addrs[i];
 		bool keep =
@@ -262,18 +164,6 @@ static void drop_old_addrs(const struct crier0 *c, struct links *ls)
 	}
 }
 
-/* A sysctl that this kernel may not have: then there is nothing to set. */
-static void set_sysctl(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	if (write(fd, value, strlen(value)) < 0)
-		log_warn("crier0: %s cannot be set to %s: %s", path, value, strerror(errno));
-	close(fd);
-}
-
 /*
  * The engine's side has no address and speaks for itself; on the host's side no router
  * will ever advertise.  Copies to any of the host's addresses come from the engine's
@@ -283,11 +173,11 @@ static void set_sysctl(const char *path, const char *value)
 static void set_sysctls(const struct crier0 *c)
 {
 	/* Without IPv6 it would take no neighbour either; with it, no address of its own. */
-	set_sysctl("/proc/sys/net/ipv6/conf/" CRIER0_ENGINE "/addr_gen_mode", "1");
-	set_sysctl("/proc/sys/net/ipv6/conf/" CRIER0_ENGINE "/accept_ra", "0");
-	set_sysctl("/proc/sys/net/ipv6/conf/" CRIER0_ENGINE "/disable_ipv6", c->has6 ? "0" : "1");
-	set_sysctl("/proc/sys/net/ipv6/conf/" CRIER0_HOST "/accept_ra", "0");
-	set_sysctl("/proc/sys/net/ipv6/conf/" CRIER0_HOST "/accept_dad", "0");
+	veth_sysctl("/proc/sys/net/ipv6/conf/" CRIER0_ENGINE "/addr_gen_mode", "1");
+	veth_sysctl("/proc/sys/net/ipv6/conf/" CRIER0_ENGINE "/accept_ra", "0");
+	veth_sysctl("/proc/sys/net/ipv6/conf/" CRIER0_ENGINE "/disable_ipv6", c->has6 ? "0" : "1");
+	veth_sysctl("/proc/sys/net/ipv6/conf/" CRIER0_HOST "/accept_ra", "0");
+	veth_sysctl("/proc/sys/net/ipv6/conf/" CRIER0_HOST "/accept_dad", "0");
 }
 
 static int set_addrs(const struct crier0 *c, struct links *ls)
@@ -304,7 +194,7 @@ static int set_addrs(const struct crier0 *c, struct links *ls)
 		rc = rc ? rc : add_neigh(c->engine_ifindex, &c->host4, host_mac);
 	}
 	if (c->has6 && rc == 0) {
-		set_sysctl("/proc/sys/net/ipv6/conf/" CRIER0_HOST "/disable_ipv6", "0");
+		veth_sysctl("/proc/sys/net/ipv6/conf/" CRIER0_HOST "/disable_ipv6", "0");
 		rc = change_addr(RTM_NEWADDR, c->host_ifindex, &c->host6, c->plen6);
 		rc = rc ? rc : add_neigh(c->host_ifindex, &c->engine6, engine_mac);
 		rc = rc ? rc : add_neigh(c->engine_ifindex, &c->host6, host_mac);
@@ -315,23 +205,23 @@ static int set_addrs(const struct crier0 *c, struct links *ls)
 int crier0_up(struct crier0 *c, char err[CRIER0_ERR_LEN])
 {
 	struct links ls = {0};
-	enum pair pair = find_pair(&ls);
+	enum veth_pair pair = veth_find(&ls, CRIER0_HOST, CRIER0_ENGINE);
 	int rc = 0;
 
-	if (pair == PAIR_NONE) {
-		rc = make_pair();
-		pair = rc ? pair : find_pair(&ls);
+	if (pair == VETH_NONE) {
+		rc = veth_make(CRIER0_HOST, CRIER0_ENGINE);
+		pair = rc ? pair : veth_find(&ls, CRIER0_HOST, CRIER0_ENGINE);
 	}
-	if (pair == PAIR_FOREIGN)
+	if (pair == VETH_FOREIGN)
 		rc = -EEXIST;
-	if (rc == 0 && pair != PAIR_OURS)
+	if (rc == 0 && pair != VETH_PAIR)
 		rc = -ENODEV;
 	if (rc == 0) {
 		c->host_ifindex = links_by_name(&ls, CRIER0_HOST)->ifindex;
 		c->engine_ifindex = links_by_name(&ls, CRIER0_ENGINE)->ifindex;
 		set_sysctls(c);
-		rc = set_up(c->engine_ifindex);
-		rc = rc ? rc : set_up(c->host_ifindex);
+		rc = veth_up(c->engine_ifindex);
+		rc = rc ? rc : veth_up(c->host_ifindex);
 		rc = rc ? rc : set_addrs(c, &ls);
 	}
 	links_free(&ls);
@@ -350,15 +240,10 @@ int crier0_up(struct crier0 *c, char err[CRIER0_ERR_LEN])
 int crier0_down(void)
 {
 	struct links ls = {0};
-	struct ifinfomsg *ifi;
-	struct request rq;
 	int rc = 0;
 
-	if (find_pair(&ls) == PAIR_OURS) {
-		ifi = request_begin(&rq, RTM_DELLINK, 0, sizeof(*ifi));
-		ifi->ifi_index = (int)links_by_name(&ls, CRIER0_HOST)->ifindex;
-		rc = rtnl_talk(rq.nlh, NULL, NULL);
-	}
+	if (veth_find(&ls, CRIER0_HOST, CRIER0_ENGINE) == VETH_PAIR)
+		rc = veth_remove(links_by_name(&ls, CRIER0_HOST)->ifindex);
 	links_free(&ls);
 	return rc;
 }

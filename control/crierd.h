@@ -17,6 +17,7 @@ struct errands;
 struct grace;
 struct guard;
 struct http;
+struct injector;
 struct kernel;
 struct loader;
 struct nexthop;
@@ -40,6 +41,7 @@ struct crierd {
 	struct devmaps *devmaps;
 	struct notify *notify;
 	struct capture *capture;
+	struct injector *injector;
 	struct kernel *kernel;
 	struct http *http;
 	const char *run_dir, *pin_dir;

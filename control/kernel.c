@@ -10,6 +10,7 @@
 
 #include "control/crierd.h"
 #include "control/devmaps.h"
+#include "control/injector.h"
 #include "control/netdev.h"
 #include "control/room.h"
 #include "control/stats.h"
@@ -95,6 +96,26 @@ static bool fit_anything(const struct kernel *k, const struct fit *f)
 			  "interface %.15s is in generic mode, in which copies would share bytes",
 			  generic->name);
 	return true;
+}
+
+/* NULL, or why triggers would be of no use here. */
+static const char *injector_off(const struct kernel *k)
+{
+	const char *why = kernel_why_off(k);
+
+	for (uint32_t n = 1; !why && n < CRIER_MAX_PORTS; n++) {
+		const struct crier_port *port = &k->d->tables->ports[n];
+
+		if (port->ifindex && port->mode == CRIER_PORT_NATIVE &&
+		    !(port->flags & CRIER_PORT_LOCAL))
+			return NULL;
+	}
+	return why ? why : "no interface of crier's is the kernel's in native mode";
+}
+
+static bool injector_changed(struct kernel *k)
+{
+	return k->d->injector && injector_look(k->d->injector, injector_off(k), loop_now_ns());
 }
 
 static bool fit_port(struct kernel *k, struct fit *f)
@@ -315,6 +336,7 @@ static void on_look(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	k->dp = dp;
 	k->most = most;
+	changed |= injector_changed(k);
 	if (ports_look(k) || changed)
 		rooms_judge(k);
 }
@@ -331,6 +353,7 @@ int kernel_open(struct crierd *d, struct kernel **out)
 	/* Whoever is there was there before us. */
 	k->dp = any_worker_alive(d);
 	ports_look(k);
+	injector_changed(k);
 	k->look = event_new(loop_base(d->loop), -1, EV_PERSIST, on_look, k);
 	if (!k->look || event_add(k->look, &look_each) < 0) {
 		kernel_close(k);

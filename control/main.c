@@ -21,6 +21,7 @@
 #include "control/grace.h"
 #include "control/guard.h"
 #include "control/heap.h"
+#include "control/injector.h"
 #include "control/kernel.h"
 #include "control/http.h"
 #include "control/lock.h"
@@ -176,6 +177,8 @@ static int store_start(struct daemon *m)
 	struct store_ops ops = {.resolve = scan_resolve, .changed = kernel_room};
 	int ret = scan_open(d, &scan, &d->scan);
 
+	if (!ret)
+		ret = setup_injector(d, m->config);
 	if (!ret)
 		ret = kernel_open(d, &d->kernel);
 	if (ret)
@@ -372,6 +375,7 @@ static void parts_close(struct daemon *m)
 	grace_close(d->grace);
 	scan_close(d->scan);
 	kernel_close(d->kernel);
+	injector_close(d->injector);
 	if (d->store.t)
 		store_close(&d->store);
 	if (d->nexthop)
@@ -390,7 +394,7 @@ static void parts_close(struct daemon *m)
 static int flush(const char *pin_dir)
 {
 	char err[LOADER_ERR_LEN];
-	int ret, taps;
+	int ret, injector, taps;
 
 	if (loader_flush(pin_dir, err) != 0) {
 		log_err("crierd: %s", err);
@@ -399,10 +403,13 @@ static int flush(const char *pin_dir)
 	ret = crier0_down();
 	if (ret)
 		log_err("crierd: " CRIER0_HOST " cannot be removed: %s", strerror(-ret));
+	injector = injector_remove(pin_dir);
+	if (injector)
+		log_err("crierd: the injector cannot be removed: %s", strerror(-injector));
 	taps = tap_remove(NULL);
 	if (taps)
 		log_err("crierd: TAPs of dpdk ports cannot be removed: %s", strerror(-taps));
-	return ret || taps ? 1 : 0;
+	return ret || injector || taps ? 1 : 0;
 }
 
 static int serve(struct daemon *m)

@@ -11,6 +11,7 @@
 #include "control/body.h"
 #include "control/crier0.h"
 #include "control/guard.h"
+#include "control/injector.h"
 #include "control/member.h"
 #include "control/nexthop.h"
 #include "control/ports.h"
@@ -149,6 +150,14 @@ void setup_crier0(struct crierd *d, const struct config *c)
 		ports_add_local(d->ports, &c0.engine4, c0.engine_ifindex);
 	if (c0.has6)
 		ports_add_local(d->ports, &c0.engine6, c0.engine_ifindex);
+}
+
+int setup_injector(struct crierd *d, const struct config *c)
+{
+	const char *name = c->kernel.injector;
+
+	return injector_open(strcmp(name, CONFIG_NO_INJECTOR) ? name : NULL, d->pin_dir, d->loader,
+			     &d->injector);
 }
 
 /* ---- rooms ---- */

@@ -23,6 +23,9 @@ int setup_ports(struct crierd *d, const struct config *c, const struct options *
 /* crier0 up and known to ports and next hops; a failure is a warning. */
 void setup_crier0(struct crierd *d, const struct config *c);
 
+/* The injector, to be made once it is of use.  0 or -ENOMEM. */
+int setup_injector(struct crierd *d, const struct config *c);
+
 /* Rooms of the file that are not there yet, with their streams and listeners. */
 void setup_rooms(struct crierd *d, const struct config *c);
 

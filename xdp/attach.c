@@ -162,7 +162,8 @@ static void link_rename(struct loader *l, unsigned int ifindex, const char *path
 		int fd;
 
 		if (strncmp(e->d_name, LINK_PREFIX, strlen(LINK_PREFIX)) ||
-		    pin_path(old, l->pin_dir, e->d_name) || !strcmp(old, path))
+		    !strcmp(e->d_name, TRIGGER_LINK) || pin_path(old, l->pin_dir, e->d_name) ||
+		    !strcmp(old, path))
 			continue;
 		fd = link_get(old, &info);
 		if (fd < 0)
@@ -371,7 +372,7 @@ int loader_each_link(struct loader *l, void (*fn)(void *arg, const char *ifname,
 		int fd;
 
 		if (strncmp(e->d_name, LINK_PREFIX, strlen(LINK_PREFIX)) ||
-		    pin_path(path, l->pin_dir, e->d_name))
+		    !strcmp(e->d_name, TRIGGER_LINK) || pin_path(path, l->pin_dir, e->d_name))
 			continue;
 		fd = link_get(path, &info);
 		if (fd < 0)
@@ -381,4 +382,83 @@ int loader_each_link(struct loader *l, void (*fn)(void *arg, const char *ifname,
 	}
 	closedir(dir);
 	return 0;
+}
+
+/* ---- the injector ---- */
+
+static int trigger_make(int prog_fd, uint32_t ifindex, const char *ifname, const char *path,
+			char err[LOADER_ERR_LEN])
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
+	enum crier_port_mode mode;
+	uint32_t id = prog_on(ifindex, &mode);
+	int fd, ret;
+
+	if (id)
+		return foreign_prog(ifname, id, err);
+	fd = bpf_link_create(prog_fd, (int)ifindex, BPF_XDP, &opts);
+	if (fd < 0) {
+		err_say(err, "cannot attach the program of triggers to %s: %s", ifname,
+			strerror(-fd));
+		return fd;
+	}
+	ret = bpf_obj_pin(fd, path);
+	if (ret)
+		err_say(err, "cannot pin %s: %s", path, strerror(-ret));
+	close(fd);
+	return ret;
+}
+
+/* 0: the link that is there has the new program; 1: there is none, or it led elsewhere. */
+static int trigger_update(int prog_fd, uint32_t ifindex, const char *ifname, const char *path,
+			  char err[LOADER_ERR_LEN])
+{
+	struct bpf_link_info info;
+	enum crier_port_mode mode;
+	int fd = link_get(path, &info), ret;
+
+	if (fd == -ENOENT)
+		return 1;
+	if (fd < 0) {
+		err_say(err, "%s is not a link of crier's: remove it", path);
+		return fd;
+	}
+	if (info.xdp.ifindex != ifindex || prog_on(ifindex, &mode) != info.prog_id) {
+		close(fd);
+		link_remove(path, &ifindex);
+		return 1;
+	}
+	ret = bpf_link_update(fd, prog_fd, NULL);
+	if (ret)
+		err_say(err, "cannot put the new program of triggers on %s: %s", ifname,
+			strerror(-ret));
+	close(fd);
+	return ret;
+}
+
+int loader_attach_trigger(struct loader *l, uint32_t ifindex, char err[LOADER_ERR_LEN])
+{
+	char path[PIN_PATH_LEN], ifname[IF_NAMESIZE] = "?";
+	int prog_fd = loader_trigger_fd(l), ret;
+
+	if (loader_egress(l)) {
+		err_say(err, "%s", loader_egress(l));
+		return -EOPNOTSUPP;
+	}
+	if (!if_indextoname(ifindex, ifname)) {
+		err_say(err, "there is no interface %u", ifindex);
+		return -ENODEV;
+	}
+	pin_path(path, l->pin_dir, TRIGGER_LINK); /* loader_open() saw that it fits */
+	ret = trigger_update(prog_fd, ifindex, ifname, path, err);
+	return ret == 1 ? trigger_make(prog_fd, ifindex, ifname, path, err) : ret;
+}
+
+void loader_detach_trigger(struct loader *l)
+{
+	char path[PIN_PATH_LEN];
+	uint32_t ifindex;
+
+	pin_path(path, l->pin_dir, TRIGGER_LINK);
+	link_remove(path, &ifindex);
 }

@@ -8,9 +8,9 @@
  * write one line there that says what is wrong and what to do.
  *
  * Everything pinned lives in pin_dir: each table by its name in table.h, "xsks",
- * "capture", "port_numbers", a link "link_<ifname>" per interface, and "xmit_link", that of
- * the program which counts what devices drop.  A link keeps the program at work when crierd
- * is gone.
+ * "capture", "port_numbers", a link "link_<ifname>" per interface, "link_:trigger" of the
+ * injector, and "xmit_link", that of the program which counts what devices drop.  A link
+ * keeps the program at work when crierd is gone.
  */
 #ifndef CRIER_LOAD_H
 #define CRIER_LOAD_H
@@ -71,6 +71,16 @@ int loader_attach(struct loader *l, const char *ifname, uint32_t port, enum load
 
 /* Takes the program off an interface; 0 also if it was not there. */
 int loader_detach(struct loader *l, const char *ifname, char err[LOADER_ERR_LEN]);
+
+/*
+ * Puts the program that broadcasts triggers on an interface, natively, in the place of an earlier
+ * crierd's if that is there.  -EBUSY: it carries somebody else's program, which is named;
+ * -EOPNOTSUPP: there is no native XDP, or no such program here.
+ */
+int loader_attach_trigger(struct loader *l, uint32_t ifindex, char err[LOADER_ERR_LEN]);
+
+/* From wherever it is. */
+void loader_detach_trigger(struct loader *l);
 
 /* Calls fn for each interface whose link is pinned, also those that are gone (ifindex 0). */
 int loader_each_link(struct loader *l, void (*fn)(void *arg, const char *ifname, int ifindex),

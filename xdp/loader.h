@@ -13,6 +13,7 @@
 #define PROG_NAME "crier_xdp"
 #define LINK_PREFIX "link_"
 #define XMIT_PIN "xmit_link"
+#define TRIGGER_LINK LINK_PREFIX ":trigger" /* no interface can have such a name */
 
 struct crier_bpf;
 struct egress_bpf;

@@ -128,6 +128,9 @@ static const struct {
 	 "f:3: room a: listener"},
 	{"crier0", "crier0:\n  address: 198.18.0.1\n", "f:2: crier0: \"198.18.0.1\" is not"},
 	{"crier0's network", "crier0:\n  address: 198.18.0.0/30\n", "f:2: crier0: "},
+	{"injector", "kernel:\n  injector: crier/page\n", "f:2: injector \"crier/page\" must be"},
+	{"injector too long", "kernel:\n  injector: fourteen-chars+\n", "f:2: injector "},
+	{"kernel's key", "kernel:\n  injectors: x\n", "f:2: "},
 	{"crier0 in IPv6", "crier0:\n  address6: 10.0.0.1/24\n", "f:2: crier0: "},
 	{"TCP", "api:\n  tcp: 127.0.0.1\n", "f:2: tcp: \"127.0.0.1\": "},
 	{"TCP without token", "api:\n  tcp: 127.0.0.1:80\n",
@@ -173,6 +176,7 @@ static void test_empty(void **state)
 		assert_true(c->crier0.enable);
 		assert_string_equal(c->crier0.address, "198.18.0.1/30");
 		assert_null(c->crier0.address6);
+		assert_string_equal(c->kernel.injector, "crier-page");
 		assert_true(c->node[0]);
 		assert_int_equal(c->rooms_count, 0);
 		config_free(c);
