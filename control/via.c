@@ -66,6 +66,15 @@ static void hash_remove(struct vias *v, uint32_t hole)
 	v->hash[hole] = 0;
 }
 
+/* Before a via with tags is published: the kernel engine leaves room for them. */
+static void tags_note(const struct vias *v, const struct crier_via *via)
+{
+	uint32_t tags = !!via->vlan[0] + !!via->vlan[1];
+
+	if (via->port < CRIER_MAX_PORTS && tbl_load(&v->t->ports[via->port].tags) < tags)
+		tbl_store(&v->t->ports[via->port].tags, tags);
+}
+
 int vias_open(struct tables *t, struct grace *grace, struct vias **out)
 {
 	struct vias *v = calloc(1, sizeof(*v));
@@ -89,6 +98,7 @@ int vias_open(struct tables *t, struct grace *grace, struct vias **out)
 		v->own[n].live = true;
 		v->own[n].touched = true;
 		v->live++;
+		tags_note(v, &t->vias[n]);
 		/* Two that are equal (a crash between two stores): both live, one is found. */
 		v->hash[hash_place(v, &t->vias[n])] = (uint16_t)n;
 	}
@@ -132,6 +142,7 @@ uint16_t vias_get(struct vias *v, const struct crier_via *key, bool *made)
 	via->family6 = key->family6;
 	via->local = key->local;
 	via->neighbour = key->neighbour;
+	tags_note(v, via);
 	/* Published: whoever sees the state also sees the rest. */
 	tbl_store_release(&via->hw, (uint64_t)CRIER_VIA_PENDING << 48);
 	v->own[n] = (struct via_own){.live = true, .touched = true};

@@ -120,6 +120,26 @@ PACKET_INLINE int broadcast_is_native(__u32 ifindex)
 	return port && port->mode == CRIER_PORT_NATIVE;
 }
 
+/*
+ * Room for the longest headers that leave by the port.  A broadcast takes no frame that is
+ * longer than the device's own, a tag and all (xdp_ok_fwd_dev()): a payload that needs that
+ * much leaves less room, and is too long for the headers that lack it.
+ */
+PACKET_INLINE __u8 broadcast_head(__u32 port, int family6, __u32 payload_len)
+{
+	const struct crier_port *p = bpf_map_lookup_elem(&ports, &port);
+	int head = KERNEL_HEAD, most;
+
+	if (!p)
+		return KERNEL_HEAD;
+	head += PACKET_VLAN_LEN * (STEER_LOAD(&p->tags) & 3);
+	head += family6 ? PACKET_IP6_LEN - PACKET_IP4_LEN : 0;
+	head = head < KERNEL_HEAD_MAX ? head : KERNEL_HEAD_MAX;
+	most = (int)p->mtu + PACKET_ETH_LEN + PACKET_VLAN_LEN - (int)payload_len;
+	head = head < most ? head : most;
+	return (__u8)(head > KERNEL_HEAD ? head : KERNEL_HEAD);
+}
+
 /* What broadcast_begin() leaves for broadcast_send(). */
 struct broadcast {
 	__u64 number;
@@ -177,6 +197,7 @@ __attribute__((noinline)) int broadcast_begin(struct xdp_md *ctx, const struct s
 	job->seen = job->taken = 0;
 	job->held = 0;
 	job->payload_len = to->payload_len;
+	job->head = broadcast_head(port, !!n6, to->payload_len);
 	broadcast_settings(job, job->serial);
 	row = kernel_row(to->room, to->generation);
 	KERNEL_ADD(row, pkts, 1);
@@ -189,12 +210,12 @@ __attribute__((noinline)) int broadcast_begin(struct xdp_md *ctx, const struct s
 	return 1;
 }
 
-/* Ones' complement sum of what follows the headers, folded.  Global as broadcast_begin(). */
-__attribute__((noinline)) int broadcast_sum(struct xdp_md *ctx)
+/* Ones' complement sum of what follows `head` bytes, folded.  Global as broadcast_begin(). */
+__attribute__((noinline)) int broadcast_sum(struct xdp_md *ctx, __u32 head)
 {
 	const __u8 *data = (const __u8 *)(long)ctx->data;
 	const __u8 *end = (const __u8 *)(long)ctx->data_end;
-	const __u8 *payload = data + KERNEL_HEAD;
+	const __u8 *payload = data + (head & 127);
 	__u64 sum = 0;
 	__u32 n = 0;
 
@@ -241,7 +262,7 @@ __attribute__((noinline)) int broadcast_send(struct xdp_md *ctx, const struct st
 	__u32 place, key, len;
 	struct crier_kjob *job;
 	void *clones;
-	int tail;
+	int tail, more;
 
 	if (!to || !b)
 		return XDP_DROP;
@@ -255,9 +276,10 @@ __attribute__((noinline)) int broadcast_send(struct xdp_md *ctx, const struct st
 	tail = (int)(to->payload + len) - (int)(ctx->data_end - ctx->data);
 	if (tail && bpf_xdp_adjust_tail(ctx, tail))
 		return XDP_DROP;
-	if (to->payload != KERNEL_HEAD && bpf_xdp_adjust_head(ctx, (int)to->payload - KERNEL_HEAD))
+	more = (int)job->head - (int)to->payload;
+	if (more && bpf_xdp_adjust_head(ctx, -more))
 		return XDP_DROP;
-	job->payload_sum = (__u32)broadcast_sum(ctx);
+	job->payload_sum = (__u32)broadcast_sum(ctx, job->head);
 	return broadcast_go(ctx, b, clones);
 }
 

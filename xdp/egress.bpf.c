@@ -82,7 +82,7 @@ PACKET_INLINE int write6(struct xdp_md *ctx, const struct target *to,
 	return XDP_PASS;
 }
 
-/* The clone's headers: what they are longer than kernel.h's shape is added before it. */
+/* The clone's headers.  There is room for them, but for a job of an older program (kernel.h). */
 PACKET_INLINE int copy_write(struct xdp_md *ctx, const struct crier_kjob *job,
 			     const struct target *to)
 {
@@ -97,7 +97,7 @@ PACKET_INLINE int copy_write(struct xdp_md *ctx, const struct crier_kjob *job,
 	};
 	__u32 head = rewrite_link_len(to->via);
 	int more = (int)(head + (to->family6 ? PACKET_IP6_LEN : PACKET_IP4_LEN) + PACKET_UDP_LEN) -
-		   KERNEL_HEAD;
+		   (job->head ? job->head : KERNEL_HEAD);
 
 	if (more && bpf_xdp_adjust_head(ctx, -more))
 		return XDP_DROP;

@@ -3,8 +3,11 @@
  * The kernel engine: what the program that broadcasts and the one on the way out share.
  * BPF only.
  *
- * Between them a packet has one shape, whatever it came as: Ethernet, an IPv4 header and
- * UDP's, of which only the source MAC means anything, then the payload and nothing after.
+ * Between them a packet has one shape, whatever it came as: room for the headers of any of
+ * its copies, of which only Ethernet's source MAC means anything, then the payload and
+ * nothing after.  Room there must be on the way in: a frame that came by a zero-copy socket's
+ * ring has none before its head once it is redirected (xdp_convert_zc_to_xdp_frame() in
+ * net/core/xdp.c), so on the way out a head may shrink but not grow.
  */
 #ifndef CRIER_KERNEL_H
 #define CRIER_KERNEL_H
@@ -12,7 +15,9 @@
 #include "packet.h"
 #include "table.h"
 
+/* The least room: IPv4 without a tag. */
 #define KERNEL_HEAD (PACKET_ETH_LEN + PACKET_IP4_LEN + PACKET_UDP_LEN)
+#define KERNEL_HEAD_MAX (PACKET_ETH_LEN + 2 * PACKET_VLAN_LEN + PACKET_IP6_LEN + PACKET_UDP_LEN)
 /* Longest payload that the engine takes; a bound that the verifier needs. */
 #define KERNEL_PAYLOAD_MAX 1536
 

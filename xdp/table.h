@@ -400,7 +400,7 @@ struct crier_port {
 	__u32 flags;	  /* CRIER_PORT_* */
 	__u32 speed_mbps; /* 0: not known */
 	__s32 numa;
-	__u32 pad0;
+	__u32 tags; /* atomic: most VLAN tags of a via that ever left by it */
 	char name[CRIER_IFNAME_LEN];
 	__u64 reserved[1];
 };
@@ -616,7 +616,7 @@ struct crier_kjob {
 	__be16 src_port;
 	__be16 id;
 	__u8 dscp, ttl, df;
-	__u8 pad1;
+	__u8 head;   /* bytes of its clones before the payload; 0: KERNEL_HEAD */
 	__u16 seen;  /* clones so far */
 	__u16 taken; /* members that have had theirs, copy or not */
 	__u32 held;  /* 1 + the place of the member in "kheld", 0: there is none */

@@ -59,6 +59,7 @@ PACKET_INLINE void trigger_job(const struct crier_trigger *t, struct crier_kjob 
 	job->seen = job->taken = 0;
 	job->held = 0;
 	job->payload_len = t->payload_len;
+	job->head = broadcast_head(t->port, family6, t->payload_len);
 	job->payload_sum = t->payload_sum;
 	job->src_port = t->src_port;
 	job->id = t->id;
@@ -117,7 +118,7 @@ PACKET_INLINE int trigger_take(struct xdp_md *ctx)
 	 * them. */
 	clones = bpf_map_lookup_elem(&devmaps, &b.key);
 	if (!clones || !broadcast_hold(kernel_place(b.number)) ||
-	    bpf_xdp_adjust_head(ctx, TRIGGER_HEAD - KERNEL_HEAD))
+	    bpf_xdp_adjust_head(ctx, TRIGGER_HEAD - (int)job->head))
 		return XDP_DROP;
 	return broadcast_go(ctx, &b, clones);
 }

@@ -265,6 +265,7 @@ static void equal(const struct packet_case *c, uint32_t payload_len)
 			frame_native(&frames[n++], job, payload, v6, place);
 	}
 	assert_int_equal(job->due, n);
+	assert_int_equal(clone.len, job->head + payload_len);
 	for (uint32_t i = 0, clones = job->clones; i < clones; i++) {
 		int action = egress(&clone, &copy), at;
 
@@ -274,6 +275,8 @@ static void equal(const struct packet_case *c, uint32_t payload_len)
 			continue;
 		}
 		assert_int_equal(action, XDP_PASS);
+		/* Before a clone's head there may be nothing to grow into. */
+		assert_true(copy.len <= clone.len);
 		at = whose(&copy, frames, n);
 		if (at < 0)
 			fail_msg("%s, %u bytes: copy %u is nobody's", c->name, payload_len, copies);
@@ -281,6 +284,42 @@ static void equal(const struct packet_case *c, uint32_t payload_len)
 		copies++;
 	}
 	assert_int_equal(copies, n);
+}
+
+/* The room before a payload: for tags and IPv6 where they are, and if the device takes it. */
+static void heads(void **state)
+{
+	static const struct {
+		uint32_t tags, members6, mtu, payload_len, head;
+	} cases[] = {
+		{0, 0, 1500, 1000, 42}, {0, 1, 1500, 1000, 62}, {1, 0, 1500, 1000, 46},
+		{2, 1, 1500, 1000, 70}, {2, 1, 1500, 1448, 70}, {2, 1, 1500, 1452, 66},
+		{0, 1, 1500, 1472, 46}, {2, 0, 1500, 1476, 42}, {0, 1, 9000, 1500, 62},
+	};
+	struct crier_port *port = &world.ports[PORT];
+	struct bytes packet, clone, copy;
+	struct crier_kjob *job;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		port->tags = cases[i].tags;
+		port->mtu = cases[i].mtu;
+		world.vias[1].mtu = (uint16_t)port->mtu;
+		members_make(1, cases[i].members6);
+		packet_make(&packet, &(struct packet_case){.name = "v4"}, cases[i].payload_len);
+		if (cases[i].payload_len + 28 > cases[i].mtu) {
+			assert_int_equal(run(loader_prog_fd(loader), &packet, &clone), XDP_DROP);
+			assert_int_equal(row()->mtu, 1 + cases[i].members6);
+			continue;
+		}
+		job = broadcast(&packet, &clone);
+		assert_int_equal(job->head, cases[i].head);
+		assert_int_equal(clone.len, job->head + cases[i].payload_len);
+		for (uint32_t n = 0; n < job->clones; n++)
+			egress(&clone, &copy);
+	}
+	port->tags = 2;
+	port->mtu = world.vias[1].mtu = 1500;
 }
 
 static const struct packet_case came_as[] = {
@@ -744,7 +783,8 @@ static int world_up(void **state)
 	world_init(&world);
 	/* Also from an IPv6 publisher. */
 	world.streams[2].flags = 0;
-	world.ports[PORT] = (struct crier_port){.ifindex = 1, .mode = CRIER_PORT_NATIVE};
+	world.ports[PORT] = (struct crier_port){
+		.ifindex = 1, .mode = CRIER_PORT_NATIVE, .mtu = 1500, .tags = 2};
 	world.ports[PORT].mac = 0x010203040502ULL | 1ULL << 48;
 	page6 = world.config->pages4;
 	for (uint32_t n = 1; n <= VIAS; n++)
@@ -773,11 +813,12 @@ static int world_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(equality),	  cmocka_unit_test(sizes),
-		cmocka_unit_test(members_change), cmocka_unit_test(last_clone),
-		cmocka_unit_test(nobody),	  cmocka_unit_test(drops),
-		cmocka_unit_test(capture),	  cmocka_unit_test(tx_drops),
-		cmocka_unit_test(stale),	  cmocka_unit_test(not_ours),
+		cmocka_unit_test(equality),   cmocka_unit_test(heads),
+		cmocka_unit_test(sizes),      cmocka_unit_test(members_change),
+		cmocka_unit_test(last_clone), cmocka_unit_test(nobody),
+		cmocka_unit_test(drops),      cmocka_unit_test(capture),
+		cmocka_unit_test(tx_drops),   cmocka_unit_test(stale),
+		cmocka_unit_test(not_ours),
 	};
 	int ret = sandbox_enter();
 

@@ -301,6 +301,35 @@ static void test_vias_adopted(void **state)
 	vias_close(v);
 }
 
+/* The kernel engine leaves room for the tags of whatever leaves by a port. */
+static void test_vias_tags(void **state)
+{
+	static const struct {
+		uint32_t port;
+		uint16_t vlan[2];
+		uint32_t tags; /* of port 1 then */
+	} cases[] = {{1, {0}, 0}, {2, {8, 9}, 0}, {1, {8}, 1}, {1, {8, 9}, 2}, {1, {7}, 2}};
+	struct vias *v;
+	bool made;
+
+	(void)state;
+	assert_int_equal(vias_open(&t, NULL, &v), 0);
+	for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct crier_via k = key(i);
+
+		k.port = cases[i].port;
+		memcpy(k.vlan, cases[i].vlan, sizeof(k.vlan));
+		assert_int_not_equal(vias_get(v, &k, &made), 0);
+		assert_int_equal(t.ports[1].tags, cases[i].tags);
+	}
+	vias_close(v);
+	/* Tables of a crierd that did not note them. */
+	t.ports[1].tags = 0;
+	assert_int_equal(vias_open(&t, NULL, &v), 0);
+	assert_int_equal(t.ports[1].tags, 2);
+	vias_close(v);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -312,6 +341,7 @@ int main(void)
 		TEST(test_vias),
 		TEST(test_vias_full),
 		TEST(test_vias_adopted),
+		TEST(test_vias_tags),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
