@@ -47,6 +47,7 @@ struct crew {
 	pthread_t thread[CRIER_MAX_WORKERS]; /* of all but the leader */
 	struct intake intake;
 	struct judge judge; /* of devices that Linux doesn't see */
+	uint64_t look_ns;   /* the leader's: while a sweep waits, packets are looked for then */
 	int xsks_fd;
 	bool retired; /* the tables were flushed: nobody will write them again */
 	/*

@@ -12,6 +12,7 @@
 #define LEADER_DRAIN_NS 2000000000ULL /* longest farewell */
 #define LEADER_LAST_NS 50000000ULL    /* longest look for packets then */
 #define LEADER_POLL_NS 50000ULL	      /* a device that wakes nobody is looked at this often */
+#define LEADER_LOOK_NS 20000ULL	      /* a sweep that waits looks for packets this often */
 #define LEADER_FDS (COPY_OUTS * CRIER_MAX_QUEUES)
 
 static struct worker *leader_of(const struct crew *crew)
@@ -284,11 +285,13 @@ static uint32_t leader_rx(struct crew *crew, uint64_t now_ns)
 static void leader_meanwhile(void *arg)
 {
 	struct crew *crew = arg;
+	uint64_t now = worker_clock_ns();
 
-	if (crew_end_ns(crew))
+	if (now < crew->look_ns || crew_end_ns(crew))
 		return;
+	crew->look_ns = now + LEADER_LOOK_NS;
 	crew->intake.holding = true;
-	leader_rx(crew, worker_clock_ns());
+	leader_rx(crew, now);
 	crew->intake.holding = false;
 }
 

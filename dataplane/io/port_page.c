@@ -111,10 +111,12 @@ static bool page_wait(const struct page_port *p, uint64_t wait_ns)
 	uint64_t until = wait_ns ? clock_ns() + wait_ns : 0;
 	bool taken;
 
-	while (!(taken = page_taken(p)) && clock_ns() < until)
+	while (!(taken = page_taken(p)) && clock_ns() < until) {
 		for (uint32_t i = 0; i <= PAGE_SPIN && !page_taken(p); i++)
 			if (i == PAGE_SPIN)
 				sched_yield();
+		port_meanwhile(&p->port);
+	}
 	return taken;
 }
 
