@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # The leader waits for a card that takes nothing: it goes on receiving, and the other worker's room
-# hears all that is said meanwhile.
+# hears all that is said meanwhile.  Then the link goes down in mid-sweep, and comes back.
 #
 #   pub ── e0 [edge: crier-dp --cpu 0,1] e1 ── lsn: the other worker's room
 #                                      stuck ── memif ── a sink that is stopped: the leader's room
@@ -81,5 +81,34 @@ echo "ok: the other room was heard at try $((i + 1))"
 for n in 1 2; do
 	reconciles "r$n"
 done
+
+# The card's far end dies in the midst of a sweep that waits for it: the sweep ends, what was not sent
+# has a name, and the next far end gets what comes then and nothing else.
+kill -STOP "${pids[sink]}"
+speak "500$mine" --count 3 --interval 0.001 >/dev/null
+kill -KILL "${pids[sink]}"
+wait_end sink
+wait_until 30 link_is == || fail "stuck keeps its link"
+wait_until 30 quiet_now || fail "a sweep doesn't end when the link does"
+reconciles "r$mine"
+before=$(room_stat "r$mine" link_down)
+speak "500$mine" --count 3 >/dev/null
+wait_until 30 quiet_now
+want "copies into a dead link" 600 $(($(room_stat "r$mine" link_down) - before))
+start sink edge "$CRIER_LOAD" sink --dpdk "net_memif0,role=client,mac=${MAC}9,$MEMIF" --router 10.3.0.2 \
+	--room "r$mine" --generate 10.128.0.1/1/5004 --seconds 600
+wait_log sink 'crier-load: ready'
+wait_until 30 link_is != || fail "stuck has no link again"
+wait_until 30 next_hops_ready || fail "no next hops after the link came back"
+# Told late, frames that waited for the old link are counted with the first packet.
+speak "500$mine" --count 1 >/dev/null
+wait_until 30 taken_in || fail "packets are not taken in"
+wait_until 30 quiet_now || fail "a sweep doesn't end"
+before=$(room_stat "r$mine" copies)
+speak "500$mine" --count 5 --interval 0.05 >/dev/null
+wait_until 30 answers /v1/stats ".rooms[] | select(.name == \"r$mine\") | .copies" $((before + 1000)) ||
+	fail "copies after the link came back: $(($(room_stat "r$mine" copies) - before)) of 1000"
+reconciles "r$mine"
+alive dp || fail "crier-dp died with the link"
 stop dp
 stop crierd
