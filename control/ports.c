@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 #include <linux/ethtool.h>
@@ -13,6 +14,7 @@
 #include "ethtool.h"
 #include "links.h"
 #include "locals.h"
+#include "peer.h"
 #include "rtnl.h"
 #include "tap.h"
 #include "xdp/addr.h"
@@ -30,6 +32,7 @@ struct own {
 	char name[CRIER_IFNAME_LEN];
 	char attach_note[PORT_NOTE_LEN]; /* why generic, or why not attached */
 	char vlan_note[PORT_NOTE_LEN];
+	char queue_note[PORT_NOTE_LEN];
 };
 
 struct ports {
@@ -113,6 +116,25 @@ static uint32_t port_speed(enum port_want want, const char *ifname)
 	return want == PORT_DPDK && mbps == SPEED_10 ? 0 : mbps;
 }
 
+/* Two CPUs that share a veth's ring of 256 frames lose copies there, however few each sends. */
+static void queues_look(struct own *own, const struct link *l)
+{
+	uint32_t cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN), n;
+	char peer[CRIER_IFNAME_LEN];
+
+	own->queue_note[0] = '\0';
+	if (own->flags & CRIER_PORT_LOCAL)
+		return;
+	n = peer_rx_queues(l->ifindex, peer);
+	if (!n || n >= cpus)
+		return;
+	snprintf(own->queue_note, sizeof(own->queue_note),
+		 "%.15s, the other end of %.15s, has RX queues: %u, CPUs: %u. Two that share one "
+		 "lose copies: `ethtool -L %.15s rx %u`",
+		 peer, l->name, n, cpus, peer, cpus);
+	log_warn("%s", own->queue_note);
+}
+
 static void port_fill(struct ports *p, uint32_t n, const struct link *l)
 {
 	struct crier_port *port = &p->t->ports[n];
@@ -189,6 +211,7 @@ static int port_attach(struct ports *p, uint32_t n, const struct link *l, char e
 	tbl_store(&port->mode, got.mode);
 	tbl_store(&port->flags, flags);
 	port_fill(p, n, l);
+	queues_look(own, l);
 	own->attached = true;
 	return 0;
 }
@@ -512,6 +535,7 @@ void ports_notes(const struct ports *p, uint32_t n, struct port_notes *out)
 	if (!p->own[n].attached || port->mode == CRIER_PORT_GENERIC)
 		note(out, p->own[n].attach_note);
 	note(out, p->own[n].vlan_note);
+	note(out, p->own[n].queue_note);
 	if (p->own[n].attached && !(tbl_load(&port->mac) & LINK_UP))
 		note(out, port->mode == CRIER_PORT_DPDK
 				  ? "the link is down, or no crier-dp serves it (--port dpdk:)"

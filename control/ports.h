@@ -23,7 +23,7 @@ enum port_want { PORT_AUTO, PORT_NATIVE, PORT_GENERIC, PORT_DPDK };
 
 #define PORTS_ERR_LEN 256
 #define PORT_NOTES 8
-#define PORT_NOTE_LEN 160
+#define PORT_NOTE_LEN 192
 
 /* What status tells of a port beside its struct crier_port. */
 struct port_notes {
