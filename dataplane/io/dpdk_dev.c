@@ -12,6 +12,7 @@
 #include "dataplane/core/link.h"
 #include "dpdk_close.h"
 #include "dpdk_eal.h"
+#include "dpdk_gone.h"
 #include "tap.h"
 #include "xdp/log.h"
 #include "xdp_iface.h"
@@ -72,17 +73,6 @@ static bool dpdk_gone(struct port_dev *pd)
 	return d->pci && d->was_up && !d->up;
 }
 
-static int on_removed(uint16_t id, enum rte_eth_event_type type, void *arg, void *ret)
-{
-	struct dpdk_dev *d = arg;
-
-	(void)id;
-	(void)type;
-	(void)ret;
-	__atomic_store_n(&d->removed, true, __ATOMIC_RELAXED);
-	return 0;
-}
-
 /*
  * ---- opening and closing ---------------------------------------------------------
  */
@@ -100,7 +90,7 @@ static uint32_t dpdk_close(struct port_dev *pd)
 	struct dpdk_dev *d = dpdk_dev_of(pd);
 
 	if (d->device) {
-		rte_eth_dev_callback_unregister(d->id, RTE_ETH_EVENT_INTR_RMV, on_removed, d);
+		dpdk_gone_forget(d->id, d->device, &d->removed);
 		dpdk_device_close(d->id);
 		rte_dev_remove(d->device);
 	}
@@ -263,7 +253,7 @@ static int dev_setup(struct dpdk_dev *d, uint32_t mtu, const int *numa, char err
 	if (rc)
 		return rc;
 	snprintf(d->dev.mode, sizeof(d->dev.mode), "%s", info.driver_name);
-	rte_eth_dev_callback_register(d->id, RTE_ETH_EVENT_INTR_RMV, on_removed, d);
+	dpdk_gone_watch(d->id, d->device, &d->removed);
 	return 0;
 }
 

@@ -167,9 +167,28 @@ dpdk_dp_start "${pci#*:}" # without its domain
 in_edge ip route replace 10.128.0.0/9 via 10.1.0.2
 wait_until 30 next_hops_ready || fail "no next hops after the restart"
 heard_by_card "after the restart"
+echo "ok: crier-dp came back on $pci"
+
+# The kernel waits with the removal until crier-dp has let go; uio lets it go without a word.
+if [ "$driver" = vfio-pci ]; then
+	echo 1 >"/sys/bus/pci/devices/$pci/remove" &
+	remove=$!
+	wait_log dp 'wan is gone'
+	wait "$remove"
+	[ ! -e "/sys/bus/pci/devices/$pci" ] || fail "the card is there after it was removed"
+	! wan_has_link >/dev/null || fail "wan has link without a card"
+	alive dp || fail "crier-dp ended with its card"
+	echo 1 >/sys/bus/pci/rescan
+	"$CRIER_NIC" --driver "$driver" bind "$pci" || fail "crier-nic bind, again"
+	wait_until 30 said_up 2 || fail "crier-dp does not take the card that came back"
+	wait_until 30 wan_has_link || fail "wan has no link after the card came back"
+	in_edge ip route replace 10.128.0.0/9 via 10.1.0.2
+	wait_until 30 next_hops_ready || fail "no next hops after the card came back"
+	heard_by_card "after the card came back"
+	echo "ok: $pci was taken away from crier-dp and came back"
+fi
 stop dp
 stop crierd
-echo "ok: crier-dp came back on $pci"
 
 "$CRIER_NIC" unbind "$pci" || fail "crier-nic unbind"
 [ -n "$(iface_of "$CARD_MAC")" ] || fail "Linux did not get $pci back"
