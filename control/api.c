@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "control/api.h"
 
+#include "control/body.h"
 #include "control/stats.h"
 
 #define SMALL HTTP_BODY_SMALL
@@ -39,3 +40,11 @@ const struct route api_routes[] = {
 	{HTTP_GET, "/v1/capture", api_capture, 0, "room count input copies drops"},
 	{0},
 };
+
+json_t *api_body(struct call *call, char *err)
+{
+	size_t len;
+	const char *text = http_body(call, &len);
+
+	return body_object(text, len, err);
+}

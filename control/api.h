@@ -12,6 +12,9 @@ extern const struct route api_routes[];
 /* The room that the call's path names, or 0 after a 404. */
 uint32_t api_room_of(struct call *call);
 
+/* The JSON object in the call's body, or NULL with a sentence in err. */
+json_t *api_body(struct call *call, char *err);
+
 /*
  * Makes a room with its streams, or nothing.  0, or the HTTP status of the refusal with
  * a sentence in err.  Used by POST /v1/rooms, restore and the configuration alike.

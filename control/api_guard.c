@@ -248,13 +248,10 @@ void api_guard_put(struct call *call)
 {
 	struct crier_guard_prefix p;
 	char err[BODY_ERR_LEN];
-	const char *text;
 	json_t *json;
 	int ret = -1;
-	size_t len;
 
-	text = http_body(call, &len);
-	json = body_object(text, len, err);
+	json = api_body(call, err);
 	if (json)
 		ret = body_prefix(json, &p, err);
 	json_decref(json);

@@ -89,7 +89,6 @@ static void call_json(struct call *call, uint32_t room, enum bulk_op op)
 {
 	struct crier_endpoint *ep = NULL;
 	char err[BODY_ERR_LEN];
-	const char *text;
 	bool single = false;
 	json_t *json;
 	size_t n, len = evbuffer_get_length(evhttp_request_get_input_buffer(call->req));
@@ -100,8 +99,7 @@ static void call_json(struct call *call, uint32_t room, enum bulk_op op)
 				 "lines (Content-Type: text/plain)");
 		return;
 	}
-	text = http_body(call, &len);
-	json = body_object(text, len, err);
+	json = api_body(call, err);
 	if (json && body_listeners(json, &ep, &n, &single, err) == 0)
 		apply_json(call, room, op, ep, n, single);
 	else

@@ -267,15 +267,12 @@ void api_room_set(struct call *call)
 {
 	uint32_t room = api_room_of(call), wanted;
 	char err[BODY_ERR_LEN];
-	const char *text;
 	int code = 400;
 	json_t *json;
-	size_t len;
 
 	if (!room)
 		return;
-	text = http_body(call, &len);
-	json = body_object(text, len, err);
+	json = api_body(call, err);
 	if (json && body_engine(json, &wanted, err) == 0)
 		code = engine_set(call->d, room, wanted, err);
 	json_decref(json);
@@ -306,15 +303,12 @@ void api_streams_add(struct call *call)
 	uint32_t room = api_room_of(call), stream;
 	char err[BODY_ERR_LEN];
 	struct stream_spec spec;
-	const char *text;
 	int code = 400;
 	json_t *json;
-	size_t len;
 
 	if (!room)
 		return;
-	text = http_body(call, &len);
-	json = body_object(text, len, err);
+	json = api_body(call, err);
 	if (json && body_stream(json, &spec, err) == 0)
 		code = api_stream_make(call->d, room, &spec, &stream, err, sizeof(err));
 	json_decref(json);

@@ -47,15 +47,12 @@ void api_setting_put(struct call *call)
 	int key = key_of(call);
 	char err[BODY_ERR_LEN];
 	uint64_t value;
-	const char *text;
 	json_t *json;
 	int ret = -1;
-	size_t len;
 
 	if (key < 0)
 		return;
-	text = http_body(call, &len);
-	json = body_object(text, len, err);
+	json = api_body(call, err);
 	if (json)
 		ret = body_value(json, &value, err);
 	json_decref(json);
