@@ -80,11 +80,17 @@ static void page_judge(struct worker *w)
 /* For status: which interfaces it serves now. */
 static void ports_tell(struct worker *w)
 {
-	uint64_t mask = 0;
+	uint64_t mask = 0, fast = 0;
 
-	for (uint32_t i = 0; i < w->crew->n_devices; i++)
-		if (w->ports[i].number)
-			mask |= 1ULL << w->ports[i].number;
+	for (uint32_t i = 0; i < w->crew->n_devices; i++) {
+		const struct port_dev *dev = w->crew->device[i].dev;
+		uint64_t bit = w->ports[i].number ? 1ULL << w->ports[i].number : 0;
+
+		mask |= bit;
+		if (bit && (dev->bypass || dev->zero_copy))
+			fast |= bit;
+	}
+	tbl_store(&w->self->fast_mask, fast);
 	tbl_store(&w->self->port_mask, mask);
 }
 

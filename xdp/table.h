@@ -427,7 +427,8 @@ struct crier_worker {
 	__u64 port_mask; /* ports it serves, bit = port number */
 	__u32 stride;	 /* workers of its process; 0 is 1 */
 	__u32 pages;	 /* atomic: 1: it has a page port, rooms may be CRIER_ENGINE_PAGE */
-	__u64 reserved[9];
+	__u64 fast_mask; /* atomic: those of port_mask that are zero-copy AF_XDP or DPDK */
+	__u64 reserved[8];
 };
 CRIER_ASSERT_SIZE(struct crier_worker, 128);
 

@@ -125,7 +125,8 @@ struct port_dev {
 	const struct port_dev_ops *ops;
 	char name[IF_NAMESIZE];
 	int ifindex;
-	char mode[64]; /* for people: "zero-copy", "copy mode" */
+	char mode[64];	/* for people: "zero-copy", "copy mode" */
+	bool zero_copy; /* its frames go to the device as they lie */
 	/*
 	 * Linux doesn't see it: what it receives nobody has judged (port_ops.punt), nothing
 	 * wakes a sleeper when a packet comes, and its link comes and goes while it is open.

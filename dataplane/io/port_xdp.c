@@ -264,6 +264,7 @@ static int xdp_start(struct xdp_dev *x, const struct port_xdp_conf *conf, uint32
 		rc = sockets_retry(x, conf, rx_queues, XDP_COPY);
 	if (rc)
 		return rc;
+	x->dev.zero_copy = x->zero_copy;
 	snprintf(x->dev.mode, sizeof(x->dev.mode), "%s", x->zero_copy ? "zero-copy" : "copy mode");
 	return 0;
 }
