@@ -12,6 +12,9 @@
 #include "control/pieces.h"
 #include "control/stats.h"
 
+/* Two reasons, and more around them. */
+#define SET_ERR_LEN (BODY_ERR_LEN + 2 * KERNEL_WHY_LEN)
+
 uint32_t api_room_of(struct call *call)
 {
 	const char *name = call->arg[0];
@@ -153,19 +156,23 @@ static json_t *room_json(struct crierd *d, uint32_t room, bool alive)
 
 	for (uint32_t i = 0; i < s->rooms[room].streams; i++)
 		json_array_append_new(streams, stream_json(s, s->rooms[room].stream[i]));
-	const char *serving = row->engine == CRIER_ENGINE_KERNEL	    ? "kernel"
-			      : row->engine == CRIER_ENGINE_BYPASS && alive ? "bypass"
-									    : "none";
+	bool served = alive || row->engine == CRIER_ENGINE_KERNEL;
+	const char *serving = body_engine_name(served ? row->engine : CRIER_ENGINE_NONE);
+	char text[2 * KERNEL_WHY_LEN] = "";
+	const char *why = !served && row->engine != CRIER_ENGINE_NONE ? "no crier-dp is running"
+			  : d->kernel ? kernel_room_why(d->kernel, room, text, sizeof(text))
+				      : "";
 
-	return json_pack("{s:s, s:I, s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
-			 "name", row->name, "id", (json_int_t)room, "generation",
-			 (json_int_t)row->generation, "payload", body_payload_name(row->payload),
-			 "engine", body_engine_name(row->wanted), "serving", serving, "listeners",
-			 (json_int_t)room_members(s, room), "listeners4", (json_int_t)row->members4,
-			 "listeners6", (json_int_t)row->members6, "unreachable",
-			 (json_int_t)s->rooms[room].unreachable, "limit", (json_int_t)row->limit,
-			 "created_s", (json_int_t)row->created_s, "streams", streams, "stats",
-			 stats_room_json(s, room));
+	return json_pack(
+		"{s:s, s:I, s:I, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
+		"name", row->name, "id", (json_int_t)room, "generation",
+		(json_int_t)row->generation, "payload", body_payload_name(row->payload), "engine",
+		body_engine_name(row->wanted), "serving", serving, "why", why, "listeners",
+		(json_int_t)room_members(s, room), "listeners4", (json_int_t)row->members4,
+		"listeners6", (json_int_t)row->members6, "unreachable",
+		(json_int_t)s->rooms[room].unreachable, "limit", (json_int_t)row->limit,
+		"created_s", (json_int_t)row->created_s, "streams", streams, "stats",
+		stats_room_json(s, room));
 }
 
 struct rooms_pieces {
@@ -243,15 +250,15 @@ void api_rooms_add(struct call *call)
 }
 
 /* One store: what comes after it is the other engine's.  0 or the HTTP status. */
-static int engine_set(struct crierd *d, uint32_t room, uint32_t wanted, char err[BODY_ERR_LEN])
+static int engine_set(struct crierd *d, uint32_t room, uint32_t wanted, char err[SET_ERR_LEN])
 {
 	struct crier_room *row = room_row(&d->store, room);
-	char why[BODY_ERR_LEN];
+	char why[2 * KERNEL_WHY_LEN];
 
 	if (wanted == CRIER_ENGINE_KERNEL && d->kernel &&
 	    kernel_why_not(d->kernel, room, why, sizeof(why))) {
-		snprintf(err, BODY_ERR_LEN, "room %s cannot have the kernel engine: %.200s",
-			 row->name, why);
+		snprintf(err, SET_ERR_LEN, "room %s cannot have the kernel engine: %s", row->name,
+			 why);
 		return 409;
 	}
 	row->wanted = wanted;
@@ -266,7 +273,7 @@ static int engine_set(struct crierd *d, uint32_t room, uint32_t wanted, char err
 void api_room_set(struct call *call)
 {
 	uint32_t room = api_room_of(call), wanted;
-	char err[BODY_ERR_LEN];
+	char err[SET_ERR_LEN];
 	int code = 400;
 	json_t *json;
 

@@ -76,13 +76,15 @@ static json_t *port_json(const struct crierd *d, uint32_t n)
 		 (unsigned)(hw >> 24 & 0xff), (unsigned)(hw >> 32 & 0xff),
 		 (unsigned)(hw >> 40 & 0xff));
 	memcpy(name, port->name, CRIER_IFNAME_LEN);
-	return json_pack("{s:s, s:I, s:I, s:s, s:s, s:b, s:I, s:I, s:I, s:b, s:b, s:I, s:o, s:o}",
+	return json_pack("{s:s, s:I, s:I, s:s, s:s, s:b, s:I, s:I, s:I, s:b, s:b, s:b, s:I, s:o, "
+			 "s:o}",
 			 "name", name, "port", (json_int_t)n, "ifindex", (json_int_t)port->ifindex,
 			 "mode", mode_name(port->mode), "mac", mac, "link", (int)(hw >> 48 & 1),
 			 "mtu", (json_int_t)port->mtu, "speed_mbps", (json_int_t)port->speed_mbps,
 			 "rx_queues", (json_int_t)port->rx_queues, "vlan_hidden",
 			 !!(port->flags & CRIER_PORT_VLAN_HIDDEN), "local",
-			 !!(port->flags & CRIER_PORT_LOCAL), "tx_full",
+			 !!(port->flags & CRIER_PORT_LOCAL), "broadcasts",
+			 !!(port->flags & CRIER_PORT_BROADCASTS), "tx_full",
 			 (json_int_t)stats_port_tx_full(d->tables, n), "sockets",
 			 sockets_json(d, n, port->rx_queues), "notes", notes_json(d, n));
 }
@@ -151,7 +153,8 @@ static uint32_t rooms_bypass(const struct store *s)
 	uint32_t n = 0;
 
 	for (uint32_t room = room_next(s, 0); room; room = room_next(s, room))
-		n += room_row(s, room)->engine == CRIER_ENGINE_BYPASS;
+		n += room_row(s, room)->engine == CRIER_ENGINE_BYPASS ||
+		     room_row(s, room)->engine == CRIER_ENGINE_PAGE;
 	return n;
 }
 
@@ -230,13 +233,15 @@ static json_t *warnings_json(const struct crierd *d)
 
 static json_t *injector_json(const struct crierd *d)
 {
-	const char *name = d->injector ? injector_name(d->injector) : "";
-	const char *why = d->injector ? injector_why(d->injector) : "there is none";
-	json_t *json = json_pack("{s:s, s:I, s:b}", "name", name, "ifindex",
-				 (json_int_t)(d->injector ? injector_ifindex(d->injector) : 0),
-				 "works", !why);
+	const char *why = d->kernel ? kernel_why_no_triggers(d->kernel) : "there is none";
+	json_t *json = json_object();
 
-	if (json && why)
+	if (d->injector) {
+		json_object_set_new(json, "name", json_string(injector_name(d->injector)));
+		json_object_set_new(json, "works", json_boolean(!injector_why(d->injector)));
+	}
+	json_object_set_new(json, "triggers", json_boolean(!why));
+	if (why)
 		json_object_set_new(json, "why", json_string(why));
 	return json;
 }

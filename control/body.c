@@ -226,7 +226,7 @@ json_t *body_stream_json(const struct crier_stream *row)
 /* ---- rooms ---- */
 
 static const char *const payload_names[] = {"rtp", "udp"};
-static const char *const engine_names[] = {"none", "bypass", "kernel"};
+static const char *const engine_names[] = {"none", "bypass", "kernel", "page"};
 
 const char *body_payload_name(uint32_t payload)
 {
@@ -237,7 +237,7 @@ const char *body_engine_name(uint32_t wanted)
 {
 	if (wanted == ROOM_WANTED_AUTO)
 		return "auto";
-	return wanted <= CRIER_ENGINE_KERNEL ? engine_names[wanted] : "?";
+	return wanted <= CRIER_ENGINE_PAGE ? engine_names[wanted] : "?";
 }
 
 static int room_engine(const char *name, uint32_t *wanted, char *err)

@@ -382,8 +382,3 @@ const char *injector_name(const struct injector *i)
 {
 	return i->name;
 }
-
-uint32_t injector_ifindex(const struct injector *i)
-{
-	return i->why[0] ? 0 : i->near_ifindex;
-}

@@ -53,9 +53,6 @@ bool injector_fails(const struct injector *i);
 /* "" if none is wanted. */
 const char *injector_name(const struct injector *i);
 
-/* Of the near end; 0: it doesn't work. */
-uint32_t injector_ifindex(const struct injector *i);
-
 /* Removes every pair that a crierd of this pin directory made.  0 or -errno. */
 int injector_remove(const char *pin_dir);
 

@@ -10,6 +10,8 @@
 
 #include "control/crierd.h"
 #include "control/devmaps.h"
+#include "control/dp.h"
+#include "control/engine.h"
 #include "control/injector.h"
 #include "control/netdev.h"
 #include "control/room.h"
@@ -27,11 +29,13 @@ struct kernel {
 	struct event *look;
 	uint32_t room; /* the task's */
 	bool again;
-	uint64_t most;	      /* unit_slots, as seen last */
-	bool dp;	      /* a crier-dp is at work */
-	uint64_t dp_since_ns; /* a process of its has been seen since; 0: none */
+	uint64_t most; /* unit_slots, as seen last */
+	struct dp dp;
+	bool pages; /* rooms may have triggers */
+	bool sure;  /* and no interface is untold that would take part */
 	struct {
 		bool closed; /* takes no redirected frames */
+		bool untold; /* whether it takes them: the kernel is older than 6.3 */
 	} port[CRIER_MAX_PORTS];
 };
 
@@ -66,11 +70,12 @@ static bool ports_look(struct kernel *k)
 
 	for (uint32_t n = 1; n < CRIER_MAX_PORTS; n++) {
 		const struct crier_port *port = &k->d->tables->ports[n];
-		bool closed = port->ifindex && port->mode == CRIER_PORT_NATIVE &&
-			      netdev_takes_redirects(k->netdev, port->ifindex) == 0;
+		bool native = port->ifindex && port->mode == CRIER_PORT_NATIVE;
+		int takes = native ? netdev_takes_redirects(k->netdev, port->ifindex) : 1;
 
-		changed |= closed != k->port[n].closed;
-		k->port[n].closed = closed;
+		changed |= (takes == 0) != k->port[n].closed || (takes < 0) != k->port[n].untold;
+		k->port[n].closed = takes == 0;
+		k->port[n].untold = takes < 0;
 	}
 	return changed;
 }
@@ -200,7 +205,7 @@ static uint32_t most_members(const struct kernel *k, uint32_t room)
 	uint32_t most = unit_slots(k);
 	bool stays = room_row(&k->d->store, room)->engine == CRIER_ENGINE_KERNEL;
 
-	return stays || !k->dp ? most : most - most / 8;
+	return stays || !k->dp.works ? most : most - most / 8;
 }
 
 static bool room_fits(struct kernel *k, uint32_t room, uint32_t most, struct fit *f)
@@ -215,15 +220,6 @@ static bool room_fits(struct kernel *k, uint32_t room, uint32_t most, struct fit
 	return fit_pages(k, room, f) && (!f->port || fit_port(k, f));
 }
 
-const char *kernel_why_not(struct kernel *k, uint32_t room, char *err, size_t size)
-{
-	struct fit f = {.err = err, .size = size};
-
-	if (ports_look(k))
-		rooms_judge(k);
-	return room_fits(k, room, unit_slots(k), &f) || f.pending ? NULL : err;
-}
-
 const char *kernel_why_off(const struct kernel *k)
 {
 	static char err[LOADER_ERR_LEN];
@@ -232,19 +228,122 @@ const char *kernel_why_off(const struct kernel *k)
 	return fit_anything(k, &f) ? NULL : err;
 }
 
+/* ---- triggers ---- */
+
+/*
+ * The ports by which units may leave.  The kernel forgets what devmaps led to when an interface
+ * goes, so that one without a link has none.
+ */
+static bool ports_flag(struct kernel *k)
+{
+	bool may = !kernel_why_off(k), any = false;
+
+	k->sure = true;
+	for (uint32_t n = 1; n < CRIER_MAX_PORTS; n++) {
+		struct crier_port *port = &k->d->tables->ports[n];
+		uint32_t ifindex = tbl_load(&port->ifindex), flags = port->flags;
+		bool on = may && k->d->injector && !injector_why(k->d->injector) && ifindex &&
+			  port->mode == CRIER_PORT_NATIVE && tbl_load(&port->mac) >> 48 & 1 &&
+			  !k->port[n].closed && !devmaps_get(k->d->devmaps, n);
+
+		any |= on;
+		k->sure &= !on || !k->port[n].untold;
+		flags = on ? flags | CRIER_PORT_BROADCASTS : flags & ~CRIER_PORT_BROADCASTS;
+		if (flags != port->flags)
+			tbl_store_release(&port->flags, flags);
+	}
+	return any;
+}
+
+/* What all rooms have in common. */
+static bool pages_anybody(const struct kernel *k, const struct fit *f)
+{
+	const struct crierd *d = k->d;
+
+	if (!fit_anything(k, f))
+		return false;
+	if (!d->injector || injector_why(d->injector))
+		return no(f, "there are no page triggers: %s",
+			  d->injector ? injector_why(d->injector) : "there is no injector");
+	if (!k->dp.works)
+		return no(f,
+			  "no crier-dp is running that would send page triggers (crier-dp --port "
+			  "xdp:IFACE --port page:%s)",
+			  injector_name(d->injector));
+	if (!k->dp.pages)
+		return no(f,
+			  "crier-dp sends no page triggers; start it with --port page:%s as well",
+			  injector_name(d->injector));
+	return true;
+}
+
+const char *kernel_why_no_triggers(const struct kernel *k)
+{
+	static char err[KERNEL_WHY_LEN];
+	const struct fit f = {.err = err, .size = sizeof(err)};
+
+	if (!pages_anybody(k, &f))
+		return err;
+	return k->pages ? NULL : "no interface takes broadcasts now";
+}
+
+/* Some of its listeners at least are behind an interface to which units can be broadcast. */
+static bool pages_room(struct kernel *k, uint32_t room, struct fit *f)
+{
+	const struct store *s = &k->d->store;
+	const struct tables *t = k->d->tables;
+
+	if (!pages_anybody(k, f))
+		return false;
+	f->port = 0;
+	for (uint32_t i = 0; s->rooms[room].lists && i < t->config->shards * 2; i++) {
+		const struct page_list *l = &s->rooms[room].lists[i];
+
+		for (uint32_t n = 0; n < l->n; n++) {
+			uint32_t port = t->pages[l->page[n]].egress_port;
+
+			if (port && tbl_load(&t->ports[port].flags) & CRIER_PORT_BROADCASTS)
+				return true;
+			f->port = port ? port : f->port;
+		}
+	}
+	return !f->port || fit_port(k, f);
+}
+
+/* True: it has changed. */
+static bool pages_look(struct kernel *k)
+{
+	const struct fit f = {0};
+	bool was = k->pages, any = ports_flag(k);
+
+	k->pages = any && pages_anybody(k, &f);
+	return k->pages != was;
+}
+
+/* ---- the choice ---- */
+
 static void room_judge(struct kernel *k, uint32_t room, uint32_t most)
 {
 	struct crier_room *row = room_row(&k->d->store, room);
-	bool may =
-		row->wanted == CRIER_ENGINE_KERNEL || (row->wanted == ROOM_WANTED_AUTO && !k->dp);
-	uint32_t engine =
-		row->wanted == CRIER_ENGINE_NONE ? CRIER_ENGINE_NONE : CRIER_ENGINE_BYPASS;
+	struct engine_facts facts = {row->wanted, .pages = k->pages, .fast = k->dp.fast};
+	bool doubts = row->wanted == ROOM_WANTED_AUTO && k->dp.works;
 	struct fit f = {0};
+	uint32_t engine;
 
-	if (may && room_fits(k, room, most, &f)) {
+	if (row->wanted == CRIER_ENGINE_KERNEL || row->wanted == ROOM_WANTED_AUTO)
+		facts.fits = room_fits(k, room, most, &f);
+	/* What nobody asked for must not put at risk what crier-dp can surely do. */
+	if (doubts && k->port[f.port].untold)
+		facts.fits = false;
+	if (doubts && !k->sure)
+		facts.pages = false;
+	/* The kernel engine keeps it until kernel_devmaps_changed(). */
+	if (f.pending && row->engine == CRIER_ENGINE_KERNEL)
+		return;
+	engine = engine_choose(&facts);
+	if (engine == CRIER_ENGINE_KERNEL) {
 		uint64_t word = kernel_word(f.page[0], f.page[1], f.port);
 
-		engine = CRIER_ENGINE_KERNEL;
 		if (row->kernel != word)
 			tbl_store_release(&row->kernel, word);
 	}
@@ -263,6 +362,63 @@ void kernel_room(void *kernel, uint32_t room)
 void kernel_room_wanted(struct kernel *k, uint32_t room)
 {
 	room_judge(k, room, unit_slots(k));
+}
+
+/* All that may change without anybody's telling.  True: rooms may have other engines now. */
+static bool kernel_look(struct kernel *k)
+{
+	bool changed = dp_look(&k->dp, k->d, loop_now_ns());
+
+	changed |= injector_changed(k);
+	changed |= ports_look(k);
+	changed |= pages_look(k);
+	return changed;
+}
+
+/* ---- in words ---- */
+
+const char *kernel_why_not(struct kernel *k, uint32_t room, char *err, size_t size)
+{
+	char alone[KERNEL_WHY_LEN], pages[KERNEL_WHY_LEN];
+	struct fit f = {.err = alone, .size = sizeof(alone)};
+
+	if (kernel_look(k))
+		rooms_judge(k);
+	if (room_fits(k, room, unit_slots(k), &f) || f.pending)
+		return NULL;
+	f = (struct fit){.err = pages, .size = sizeof(pages)};
+	if (pages_room(k, room, &f) || f.pending)
+		return NULL;
+	if (strcmp(alone, pages))
+		snprintf(err, size, "%s; and %s", alone, pages);
+	else
+		snprintf(err, size, "%s", alone);
+	return err;
+}
+
+const char *kernel_room_why(struct kernel *k, uint32_t room, char *text, size_t size)
+{
+	const struct crier_room *row = room_row(&k->d->store, room);
+	char alone[KERNEL_WHY_LEN] = "", pages[KERNEL_WHY_LEN] = "";
+	struct fit f = {.err = alone, .size = sizeof(alone)};
+
+	if (row->wanted == CRIER_ENGINE_NONE || row->wanted == CRIER_ENGINE_BYPASS)
+		return "as asked";
+	if (row->engine == CRIER_ENGINE_KERNEL)
+		return "one broadcast serves it";
+	if (room_fits(k, room, unit_slots(k), &f))
+		return k->port[f.port].untold
+			       ? "before Linux 6.3 it is not known whether a broadcast would arrive"
+			       : "one broadcast could serve it, and will once it is a bit smaller";
+	if (row->engine == CRIER_ENGINE_PAGE)
+		return alone[0] ? strncpy(text, alone, size - 1) : "";
+	f = (struct fit){.err = pages, .size = sizeof(pages)};
+	if (row->wanted == ROOM_WANTED_AUTO && k->dp.fast)
+		snprintf(pages, sizeof(pages), "crier-dp's interfaces take frames without a copy");
+	else
+		pages_room(k, room, &f);
+	snprintf(text, size, strcmp(alone, pages) && pages[0] ? "%s; and %s" : "%s", alone, pages);
+	return text;
 }
 
 /* ---- all rooms ---- */
@@ -294,50 +450,26 @@ static void rooms_judge(struct kernel *k)
 
 void kernel_ports_changed(void *kernel)
 {
+	pages_look(kernel);
 	rooms_judge(kernel);
 }
 
 void kernel_devmaps_changed(void *kernel)
 {
+	pages_look(kernel);
 	rooms_judge(kernel);
-}
-
-/*
- * Is a crier-dp at work?  Its lock is there before its sockets are, and its words in the
- * table may be an earlier one's: so it must have turned since it was seen first.
- */
-static bool dp_at_work(struct kernel *k)
-{
-	const struct crierd *d = k->d;
-
-	if (!any_worker_alive(d)) {
-		k->dp_since_ns = 0;
-		return false;
-	}
-	if (!k->dp_since_ns)
-		k->dp_since_ns = loop_now_ns();
-	for (uint32_t n = 0; n < d->tables->config->max_workers; n++) {
-		const struct crier_worker *w = &d->tables->workers[n];
-
-		if (worker_is_known(d->tables, n) && worker_is_alive(d->run_dir, n) &&
-		    tbl_load(&w->turn_ns) > k->dp_since_ns && tbl_load(&w->port_mask))
-			return true;
-	}
-	return k->dp;
 }
 
 static void on_look(evutil_socket_t fd, short what, void *arg)
 {
 	struct kernel *k = arg;
 	uint64_t most = unit_slots(k);
-	bool dp = dp_at_work(k), changed = dp != k->dp || most != k->most;
+	bool changed = kernel_look(k) || most != k->most;
 
 	(void)fd;
 	(void)what;
-	k->dp = dp;
 	k->most = most;
-	changed |= injector_changed(k);
-	if (ports_look(k) || changed)
+	if (changed)
 		rooms_judge(k);
 }
 
@@ -350,10 +482,8 @@ int kernel_open(struct crierd *d, struct kernel **out)
 	k->d = d;
 	k->task.step = rooms_step;
 	k->netdev = netdev_open();
-	/* Whoever is there was there before us. */
-	k->dp = any_worker_alive(d);
-	ports_look(k);
-	injector_changed(k);
+	dp_begin(&k->dp, d, loop_now_ns());
+	kernel_look(k);
 	k->look = event_new(loop_base(d->loop), -1, EV_PERSIST, on_look, k);
 	if (!k->look || event_add(k->look, &look_each) < 0) {
 		kernel_close(k);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The kernel engine's rooms: which of them XDP serves by itself, and when that changes.
+ * The engine of each room, and when that changes.
  *
- * A room fits if its members stand on one page a family, are not more than unit_slots,
- * and leave by one interface that can have it.  A room that asks for engine "kernel" has it
- * while it fits; one with "auto" too, but only while no crier-dp is at work.  Otherwise
- * it is crier-dp's.  A switch is one store, and takes effect with the next packet.
+ * A room fits if its members stand on one page a family, are not more than unit_slots, and leave
+ * by one interface that can have it: then XDP serves it by itself.  Otherwise it is crier-dp's,
+ * which has XDP broadcast it unit by unit if there are triggers, and else writes each frame:
+ * engine.h chooses.  A switch is one store, and takes effect with the next packet; crier-dp may
+ * have packets of the room yet, so that after a switch to XDP these may come after newer ones.
  *
  * All calls come from the event loop's thread.
  */
@@ -18,6 +19,8 @@
 
 struct crierd;
 struct kernel;
+
+#define KERNEL_WHY_LEN 256
 
 /* Before store_open(); the store's rooms are judged from the first turn of the loop on. */
 int kernel_open(struct crierd *d, struct kernel **out);
@@ -36,10 +39,16 @@ void kernel_ports_changed(void *kernel);
 void kernel_devmaps_changed(void *kernel);
 
 /*
- * NULL: the room fits, or could if it were the kernel engine's.  Or why not, a sentence
- * in err.
+ * NULL: XDP can make the room's copies, by one broadcast of its packet or by triggers.  Or why
+ * not, a sentence in err.
  */
 const char *kernel_why_not(struct kernel *k, uint32_t room, char *err, size_t size);
+
+/* Why the room is served by what serves it, a phrase that may be in text. */
+const char *kernel_room_why(struct kernel *k, uint32_t room, char *text, size_t size);
+
+/* NULL, or why no room can have triggers now: for status. */
+const char *kernel_why_no_triggers(const struct kernel *k);
 
 /* NULL, or why no room can have this engine here: for status. */
 const char *kernel_why_off(const struct kernel *k);

@@ -8,6 +8,7 @@
 
 #include "control/capture.h"
 #include "control/grace.h"
+#include "control/kernel.h"
 #include "control/guard.h"
 #include "control/nexthop.h"
 #include "control/pieces.h"
@@ -92,6 +93,9 @@ static void loop_gauges(struct evbuffer *out, struct crierd *d)
 	      (double)grace_pending(d->grace));
 	gauge(out, "crier_grace_age_seconds", "How long the oldest of them have waited",
 	      (double)grace_age_ns(d->grace) / 1e9);
+	if (d->kernel)
+		gauge(out, "crier_page_triggers", "1 if large rooms can be broadcast by triggers",
+		      !kernel_why_no_triggers(d->kernel));
 	if (d->capture) {
 		gauge(out, "crier_capture_clients", "Clients that capture now",
 		      capture_clients(d->capture));
@@ -212,6 +216,11 @@ static uint64_t room_unreachable(const struct store *s, uint32_t room)
 	return s->rooms[room].unreachable;
 }
 
+static uint64_t room_engine(const struct store *s, uint32_t room)
+{
+	return room_row(s, room)->engine;
+}
+
 #define ROOM_VALUE(name, help) \
 	static uint64_t room_##name(const struct store *s, uint32_t room) \
 	{ \
@@ -231,6 +240,9 @@ static const struct room_family {
 	double unit;
 } room_families[] = {
 	{"crier_room_listeners", "gauge", "Listeners of the room", room_listeners, 1},
+	{"crier_room_engine", "gauge",
+	 "What is to make its copies: 0 nothing, 1 crier-dp's frames, 2 its own packet, 3 triggers",
+	 room_engine, 1},
 	{"crier_room_unreachable", "gauge", "Of these, without a route", room_unreachable, 1},
 #define ROOM_FAMILY(name, help) \
 	{"crier_room_" #name "_total", "counter", "Room: " help, room_##name, 1},

@@ -268,6 +268,7 @@ static void print_room(const json_t *room)
 	char *payload = printable(field_str(room, "payload"));
 	char *engine = printable(field_str(room, "engine"));
 	char *serving = printable(field_str(room, "serving"));
+	char *why = printable(field_str(room, "why"));
 	time_t created = field_int(room, "created_s");
 	char when[64] = "?";
 	struct tm tm;
@@ -276,7 +277,8 @@ static void print_room(const json_t *room)
 		strftime(when, sizeof(when), "%F %T %z", &tm);
 	printf("room %s (number %" PRId64 ", generation %" PRId64 "), since %s\n", name,
 	       field_int(room, "id"), field_int(room, "generation"), when);
-	printf("payload %s, engine %s, served by %s\n", payload, engine, serving);
+	printf("payload %s, engine %s, served by %s%s%s\n", payload, engine, serving,
+	       *why ? ": " : "", why);
 	printf("listeners %" PRId64 " (IPv4 %" PRId64 ", IPv6 %" PRId64 ")",
 	       field_int(room, "listeners"), field_int(room, "listeners4"),
 	       field_int(room, "listeners6"));
@@ -293,6 +295,7 @@ static void print_room(const json_t *room)
 	free(payload);
 	free(engine);
 	free(serving);
+	free(why);
 }
 
 int cmd_room_show(struct cli *cli)

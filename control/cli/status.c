@@ -184,6 +184,19 @@ static void print_guard(const json_t *guard)
 	free(mode);
 }
 
+static void print_injector(const json_t *injector)
+{
+	char *name = printable(field_str(injector, "name"));
+	char *why = printable(field_str(injector, "why"));
+
+	if (injector && json_is_true(json_object_get(injector, "triggers")))
+		printf("page triggers: by %s\n", name);
+	else if (injector)
+		printf("page triggers: none: %s\n", why);
+	free(name);
+	free(why);
+}
+
 static void print_status(const json_t *st)
 {
 	const json_t *vias = json_object_get(st, "vias");
@@ -206,6 +219,7 @@ static void print_status(const json_t *st)
 	print_interfaces(json_object_get(st, "interfaces"));
 	print_workers(json_object_get(st, "workers"));
 	print_guard(json_object_get(st, "guard"));
+	print_injector(json_object_get(st, "injector"));
 	print_features(json_object_get(st, "features"));
 }
 

@@ -141,6 +141,7 @@ def room_object(room):
         **{k: v for k, v in room.items() if k != "members"},
         "streams": streams,
         "serving": "bypass",
+        "why": "as asked",
         "listeners": len(members),
         "listeners4": len(members) - v6,
         "listeners6": v6,
@@ -321,6 +322,12 @@ def _(h):
                 }
             ],
             "guard": {"mode": "count", "block": 7, "allow": 2, "capacity": 1024},
+            "injector": {
+                "name": "crier-page",
+                "works": True,
+                "triggers": False,
+                "why": "crier-dp sends\x1b[31m none",
+            },
             "vias": {"total": 2, "ready": 1, "pending": 1},
             "warnings": ["worker 0 is\x1b[31m slow"],
         },

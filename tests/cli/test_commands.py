@@ -22,6 +22,7 @@ class Rooms(harness.Case):
         self.assertEqual(stream, {"port": 5004, "from": "10.0.0.1", "ssrc": 0xCAFE, "pt": 96})
         self.assertEqual(self.server.rooms["town"]["limit"], 5)
         shown = self.out("room", "show", "town")
+        self.assertIn("served by bypass: as asked", shown)
         for part in ("room town", "0x0000cafe", "10.0.0.1", "5004", "96", "at most 5"):
             self.assertIn(part, shown)
         self.assertEqual(self.json("room", "show", "town")["name"], "town")
@@ -261,6 +262,7 @@ class Views(harness.Case):
             "IPv4 listeners",
             "1 without a neighbour",
             "guard: count; 7 prefixes blocked, 2 allowed, of 1024",
+            "page triggers: none: crier-dp sends?[31m none",
             "no btf",
             "kernel 6.1",
         ):

@@ -89,6 +89,9 @@ served_by()
 {
 	[ "$(api GET /v1/rooms/talk | jq -r .serving)" = "$1" ]
 }
+for room in talk other; do
+	ctl room set $room engine=auto >/dev/null || fail "room set"
+done
 in_lsn ethtool -K l0 gro on
 wait_until 30 served_by kernel || fail "the kernel engine has not taken over"
 capture 80 --copies >"$T/copies"

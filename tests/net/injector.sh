@@ -97,6 +97,8 @@ wait_until 20 serves ||
 # Another crierd of this namespace leaves it alone, also when it flushes.
 printf '%s\n' 'crier0: {enable: false}' 'media_port: 3479' >"$T/second.yaml"
 second=(--config "$T/second.yaml" --run-dir /run/crier2 --pin-dir /sys/fs/bpf/crier2)
+refused 'e0 already carries the XDP program "crier_xdp"' \
+	in_edge "$CRIERD" "${second[@]}" --socket /run/crier2.sock --interface e0
 start second edge "$CRIERD" "${second[@]}" --socket /run/crier2.sock --interface e2
 wait_log second 'crierd: ready'
 grep -q 'crier-page is the injector of another crierd, whose pins are under /sys/fs/bpf/crier' \

@@ -5,6 +5,7 @@
 #
 #   pub ── e0 [edge: crierd] e1 ── lsn: 50 listeners
 . "$(dirname "$0")/lib.sh"
+ENGINE=auto
 
 # A veth takes what is redirected to it once its other end has GRO.
 e1_open()

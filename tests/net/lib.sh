@@ -355,10 +355,11 @@ room_stat()
 WIRE=$LIB_DIR/wire.py
 PUB=10.1.0.2:4000 # where publishers made by hand send from
 
-# room NAME PORT [option of room add...]: for a publisher in pub.
+# room NAME PORT [option of room add...]: for a publisher in pub.  crier-dp's alone, unless ENGINE
+# says another: auto may have XDP serve a small room, whose copies a stalled sink's ring drops.
 room()
 {
-	ctl room add "$1" --port "$2" --from 10.1.0.2 "${@:3}" >/dev/null || fail "room add $1"
+	ctl room add "$1" --port "$2" --from 10.1.0.2 --engine "${ENGINE:-bypass}" "${@:3}" >/dev/null || fail "room add $1"
 }
 
 # members ROOM: adds the listeners on stdin, and waits until their next hops are known.

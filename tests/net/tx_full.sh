@@ -5,6 +5,7 @@
 #
 #   pub ── e0 [edge: crierd] e1 ── lsn: 200 listeners; a veth's ring holds 256 frames
 . "$(dirname "$0")/lib.sh"
+ENGINE=auto
 
 BROADCAST=$CRIER_BUILD/tests/bench/bench_broadcast
 COUNTS=/sys/fs/bpf/counts

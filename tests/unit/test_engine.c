@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "control/dp.h"
+#include "control/engine.h"
 #include "control/kernel.h"
 #include "control/member.h"
 #include "world.h"
@@ -118,7 +120,11 @@ static void beside(void **state)
 	kernel_up();
 	room = world_room(&world, "beside");
 	row = room_row(&world.d.store, room);
-	come(room, 0, 120);
+	come(room, 0, 128);
+	assert_int_equal(engine(room), CRIER_ENGINE_KERNEL);
+	come(room, 128, 129);
+	assert_int_equal(engine(room), CRIER_ENGINE_BYPASS);
+	go(room, 120, 129);
 	assert_int_equal(engine(room), CRIER_ENGINE_BYPASS);
 	assert_null(kernel_why_not(world.d.kernel, room, err, sizeof(err)));
 	row->wanted = CRIER_ENGINE_KERNEL;
@@ -130,6 +136,80 @@ static void beside(void **state)
 	assert_int_equal(engine(room), CRIER_ENGINE_BYPASS);
 	go(room, 112, 113);
 	assert_int_equal(engine(room), CRIER_ENGINE_KERNEL);
+	row->wanted = CRIER_ENGINE_BYPASS;
+	kernel_room_wanted(world.d.kernel, room);
+	assert_int_equal(engine(room), CRIER_ENGINE_BYPASS);
+}
+
+static void choices(void **state)
+{
+	static const struct {
+		const char *name;
+		struct engine_facts facts;
+		enum crier_engine want;
+	} rows[] = {
+#define AUTO ROOM_WANTED_AUTO
+#define KERNEL CRIER_ENGINE_KERNEL
+#define BYPASS CRIER_ENGINE_BYPASS
+#define PAGE CRIER_ENGINE_PAGE
+		/* wanted, fits, pages, fast */
+		{"none stays none", {CRIER_ENGINE_NONE, true, true, true}, CRIER_ENGINE_NONE},
+		{"bypass stays bypass", {BYPASS, true, true, false}, BYPASS},
+		{"auto, small", {AUTO, true, false, false}, KERNEL},
+		{"auto, small, all there is", {AUTO, true, true, true}, KERNEL},
+		{"auto, large, nothing else", {AUTO, false, false, false}, BYPASS},
+		{"auto, large, triggers", {AUTO, false, true, false}, PAGE},
+		{"auto, large, fast devices", {AUTO, false, false, true}, BYPASS},
+		{"auto, large, fast before triggers", {AUTO, false, true, true}, BYPASS},
+		{"kernel, small", {KERNEL, true, true, true}, KERNEL},
+		{"kernel, large, triggers", {KERNEL, false, true, false}, PAGE},
+		{"kernel, large, triggers before fast", {KERNEL, false, true, true}, PAGE},
+		{"kernel, large, nothing else", {KERNEL, false, false, true}, BYPASS},
+#undef AUTO
+#undef KERNEL
+#undef BYPASS
+#undef PAGE
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (engine_choose(&rows[i].facts) != rows[i].want)
+			fail_msg("%s: engine %d", rows[i].name, engine_choose(&rows[i].facts));
+}
+
+/* What a crier-dp can do, and that an earlier one's words are not taken for it. */
+static void dp_words(void **state)
+{
+	struct crier_worker *w = &world.tables.workers[0];
+	struct dp known;
+
+	(void)state;
+	*w = (struct crier_worker){.turn_ns = 50, .port_mask = 6, .pages = 1, .fast_mask = 6};
+	dp_begin(&known, &world.d, 100);
+	assert_false(known.works || known.pages || known.fast);
+	dp_start();
+	assert_false(dp_look(&known, &world.d, 100));
+	assert_false(known.works || known.pages || known.fast);
+	w->turn_ns = 101;
+	w->fast_mask = 2;
+	assert_true(dp_look(&known, &world.d, 200));
+	assert_true(known.works && known.pages && !known.fast);
+	assert_false(dp_look(&known, &world.d, 200));
+	w->fast_mask = 6;
+	w->pages = 0;
+	assert_true(dp_look(&known, &world.d, 300));
+	assert_true(known.works && !known.pages && known.fast);
+	/* crier0 is a veth everywhere, and no way to the listeners that matter here. */
+	w->port_mask |= 8;
+	assert_true(dp_look(&known, &world.d, 300));
+	assert_false(known.fast);
+	world.tables.ports[3].flags = CRIER_PORT_LOCAL;
+	assert_true(dp_look(&known, &world.d, 300));
+	assert_true(known.fast);
+	close(dp);
+	dp = -1;
+	assert_true(dp_look(&known, &world.d, 300));
+	assert_false(known.works || known.pages || known.fast);
 }
 
 int main(void)
@@ -137,6 +217,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(beside, setup, teardown),
+		cmocka_unit_test_setup_teardown(dp_words, setup, teardown),
+		cmocka_unit_test(choices),
 	};
 	int ret;
 

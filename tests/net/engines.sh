@@ -1,0 +1,148 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# A room under traffic goes from engine to engine, by joins and leaves and by `room set engine=`:
+# its own packet's broadcast, triggers, frames, and back.  crierd dies in between and the injector
+# is taken away: who stays loses nothing and gets nothing twice.
+#
+#   pub ── e0 [edge: crierd, crier-dp, crier-page ═ crier-pagex] e1 ── lsn: 100 stay, 300 come and go
+. "$(dirname "$0")/lib.sh"
+ENGINE=auto
+
+serving()
+{
+	api GET /v1/rooms/talk | jq -r .serving
+}
+
+served_by()
+{
+	[ "$(serving)" = "$1" ]
+}
+
+# wants ENGINE SERVED: asked for the one, it is served by the other.
+wants()
+{
+	ctl room set talk engine="$1" >/dev/null || fail "room set talk engine=$1"
+	want "the engine of $1" "$2" "$(serving)"
+}
+
+come()
+{
+	ctl listener add talk --file "$T/come" >/dev/null || fail "listener add"
+}
+
+go()
+{
+	ctl listener del talk --file "$T/come" >/dev/null || fail "listener del"
+}
+
+# judge_talk NAME [option of publish...]: slowly, for a veth's ring holds 256 frames.
+judge_talk()
+{
+	judge_start --room talk --listeners "$T/stay" --churners "$T/come" --log "$T/$1.pub" \
+		--expect-ttl 64 --expect-dscp 46
+	publish "$1" 5000 --room talk --rate 25 "${@:2}"
+}
+
+# whole WHO: what was published, all of it and once to each who stayed, in whatever order.
+whole()
+{
+	wait_end "$1"
+	judge_end
+	no_harm
+	want "copies lost" 0 "$(judged lost)"
+	want_least "copies seen" 1000 "$(judged copies_seen)"
+	reconciles talk
+	echo "ok: $1: $(judged copies_seen) copies to who stayed, $(judged churner_copies) to others," \
+		"$(judged reordered) reordered"
+}
+
+topology
+crierd_start
+{ listeners 80 && listeners6 20; } >"$T/stay"
+{ listeners 200 1000 && listeners6 100 1000; } >"$T/come"
+room talk 5000
+members talk <"$T/stay"
+
+# Triggers need somebody who sends them, and the interface must take what is redirected to it.
+come
+refused 'crier-dp --port xdp:IFACE --port page:crier-page' ctl room set talk engine=kernel
+dp_start
+wait_until 10 answers /v1/status '.workers[0].alive' true || fail "no worker"
+refused 'start it with --port page:crier-page' ctl room set talk engine=kernel
+stop dp
+dp_start --port page:crier-page
+wait_until 10 eval 'refused "GRO\|redirects" ctl room set talk engine=kernel' >/dev/null ||
+	fail "not refused while e1 takes no redirects: $(ctl room set talk engine=kernel 2>&1)"
+want "served by" bypass "$(serving)"
+
+# 400 by triggers, 100 by one broadcast.  The sink's program would open e1 too, and close it when
+# it ends.
+in_lsn ethtool -K l0 gro on
+judge_talk p1 --seconds 20
+wait_until 10 served_by page || fail "400 are served by $(serving): $(api GET /v1/rooms/talk)"
+rounds=0
+while alive p1; do
+	go
+	want "100 are served by" kernel "$(serving)"
+	wants bypass bypass
+	wants kernel kernel
+	come
+	want "400 are served by" page "$(serving)"
+	wants bypass bypass
+	wants auto page
+	wants bypass bypass
+	wants kernel page
+	go
+	wants auto kernel
+	come
+	want "400 are served by" page "$(serving)"
+	rounds=$((rounds + 1))
+done
+want_least "rounds" 3 "$rounds"
+whole p1
+for way in .worker.copies .xdp.kernel_copies .xdp.trigger_taken; do
+	want_least "$way" 1 "$(stat_of $way)"
+done
+want "copies, crier's word against the engines'" "$(room_stat talk copies)" \
+	"$(stat_of '.worker.copies + .xdp.kernel_copies')"
+
+# crierd dies: the injector goes on, and the next one takes it over as it is.
+judge_talk p2 --seconds 8
+wait_until 10 served_by page || fail "400 are served by $(serving)"
+pair=$(in_edge ip -j link show crier-page | jq '.[0].ifindex')
+kills=0
+while alive p2 && [ "$kills" -lt 5 ]; do
+	stop crierd KILL
+	sleep 0.2
+	crierd_start
+	want "the engine of the next crierd" page "$(serving)"
+	kills=$((kills + 1))
+done
+want "the injector of the next crierd" "$pair" "$(in_edge ip -j link show crier-page | jq '.[0].ifindex')"
+whole p2
+
+# Somebody takes the injector away: frames until it is made again; of a unit that was on its way
+# the loss is counted.
+judge_talk p3 --seconds 8
+wait_until 10 served_by page || fail "400 are served by $(serving)"
+for _ in 1 2; do
+	in_edge ip link del crier-page || fail "ip link del"
+	wait_until 20 served_by bypass || fail "served by $(serving) without an injector"
+	wait_until 20 served_by page || fail "served by $(serving) with the injector made again"
+done
+wait_end p3
+judge_end
+no_harm
+reconciles talk
+want_least "copies that were counted as lost" "$(judged lost)" "$(room_stat talk tx_full)"
+want "times said" 2 "$(grep -c 'crier-page was removed' "$T/crierd.log")"
+
+# crier-dp ends: the room waits, but for what fits one broadcast.
+wait_until 10 served_by page || fail "400 are served by $(serving)"
+stop dp
+wait_until 10 served_by none || fail "served by $(serving) without crier-dp"
+go
+want "100 without crier-dp" kernel "$(serving)"
+stop crierd
+in_edge "$CRIERD" --flush || fail "--flush"
+want "the pair after --flush" '' "$(in_edge ip -o link show crier-page 2>/dev/null)"
