@@ -193,7 +193,7 @@ __attribute__((noinline)) int broadcast_begin(struct xdp_md *ctx, const struct s
 	due += page6 ? broadcast_snapshot(page6, job->occupied6, &no_route) : 0;
 	size = broadcast_size(due);
 	job->due = (__u16)due;
-	job->clones = broadcast_sizes[size] + 1;
+	job->clones = broadcast_sizes[size];
 	job->seen = job->taken = 0;
 	job->held = 0;
 	job->payload_len = to->payload_len;

@@ -153,7 +153,7 @@ int loader_devmaps(struct loader *l, uint32_t port, uint32_t ifindex)
 		return -EOPNOTSUPP;
 	for (uint32_t i = 0; i < CRIER_KSIZES_N; i++) {
 		keys[i] = port * CRIER_KSIZES_N + i;
-		fds[i] = ret ? -1 : devmap_make(l, sizes[i] + 1, ifindex);
+		fds[i] = ret ? -1 : devmap_make(l, sizes[i], ifindex);
 		if (fds[i] < 0 && !ret)
 			ret = fds[i];
 	}

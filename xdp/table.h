@@ -664,7 +664,6 @@ CRIER_ASSERT_SIZE(struct crier_port_counters, 64);
 
 /*
  * How many members the devmaps of a port serve; a broadcast takes the least that will do.
- * They make one clone more.
  */
 #define CRIER_KSIZES(X) X(8) X(16) X(32) X(48) X(64) X(96) X(128) X(192) X(256)
 #define CRIER_KSIZES_N 9

@@ -85,7 +85,7 @@ PACKET_INLINE struct crier_kjob *trigger_begin(const struct crier_trigger *t, st
 		return 0;
 	job = broadcast_place(&b->number);
 	if (job)
-		trigger_job(t, job, owner_family6(owner), broadcast_sizes[size] + 1);
+		trigger_job(t, job, owner_family6(owner), broadcast_sizes[size]);
 	return job;
 }
 
