@@ -9,165 +9,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "dataplane/core/intake.h"
-#include "dataplane/io/port_mem.h"
-#include "fixture.h"
-
-#define PORTS 2
-#define FRAMES_MAX 20000
-
-struct heard {
-	uint32_t port; /* index of the memory port */
-	uint32_t len;
-	uint32_t last4; /* low word of the destination address, host order */
-	bool family6;
-	uint32_t mark; /* first four bytes of the payload */
-};
-
-struct state {
-	struct tables t;
-	struct fixture f;
-	struct sweeper s;
-	struct intake in;
-	struct port *port[PORTS];
-	struct {
-		struct state *s;
-		uint32_t n;
-	} sink[PORTS];
-	struct heard heard[FRAMES_MAX];
-	uint32_t n;
-	uint32_t lost_next; /* frames that the device will say it dropped */
-	uint32_t bursts, burst_first, burst_most;
-	uint64_t lend_ns; /* what a burst takes */
-	uint64_t now;
-};
-
-static uint64_t fake_now;
-
-static uint64_t now_ns(void)
-{
-	return fake_now += 1000;
-}
-
-static void hear(void *arg, const uint8_t *frame, uint32_t len)
-{
-	struct {
-		struct state *s;
-		uint32_t n;
-	} *sink = arg;
-	struct heard *h = &sink->s->heard[sink->s->n++];
-	const uint8_t *ip = frame + 14;
-
-	assert_true(sink->s->n < FRAMES_MAX);
-	h->port = sink->n;
-	h->len = len;
-	h->family6 = ip[0] >> 4 == 6;
-	memcpy(&h->last4, ip + (h->family6 ? 36 : 16), 4);
-	h->last4 = ntohl(h->last4);
-	memcpy(&h->mark, ip + (h->family6 ? 48 : 28), 4);
-}
-
-static void lend(void *arg, uint32_t out, uint32_t n, struct out *o, uint64_t *wait_ns)
-{
-	struct state *s = arg;
-	struct port *p = s->port[out];
-
-	fake_now += s->lend_ns;
-	if (!s->bursts++)
-		s->burst_first = n;
-	s->burst_most = n > s->burst_most ? n : s->burst_most;
-	p->ops->reserve(p, n, o, wait_ns);
-}
-
-static uint32_t commit(void *arg, uint32_t out, struct out *o)
-{
-	struct state *s = arg;
-	uint32_t lost = s->lost_next;
-
-	s->lost_next = 0;
-	return s->port[out]->ops->commit(s->port[out], o) + lost;
-}
-
-static int setup(void **state)
-{
-	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 9};
-	struct state *s = calloc(1, sizeof(*s));
-	struct sweep_io io = {lend, commit, now_ns, s};
-
-	fixture_make(&s->f, &s->t, 1100 * CRIER_PAGE_SLOTS, 4 * CRIER_PAGE_SLOTS);
-	s->t.config->heartbeat_ns = 0; /* the tests' clock is not the machine's */
-	tbl_store(&s->t.config->setting[CRIER_SET_pace_pct], 0); /* but where it is the matter */
-	fixture_port(&s->f, 2, 2, "test1", mac);
-	fixture_via(&s->f, 2, 2, mac, "198.51.100.1", 1500);
-	fixture_via(&s->f, 3, 1, mac, "2001:db8::1", 1500);
-	fixture_room(&s->f, 1, 1);
-	assert_int_equal(sweeper_init(&s->s, &s->t, 0, &io), 0);
-	assert_int_equal(intake_init(&s->in, &s->s), 0);
-	for (uint32_t i = 0; i < PORTS; i++) {
-		s->sink[i].s = s;
-		s->sink[i].n = i;
-		s->port[i] =
-			port_mem_open(PORT_MEM_BUFFERS, PORT_MEM_BUFFER_BYTES, hear, &s->sink[i]);
-		assert_non_null(s->port[i]);
-		sweeper_add_out(&s->s, i + 1, i, i + 1);
-	}
-	*state = s;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct state *s = *state;
-
-	for (uint32_t i = 0; i < PORTS; i++)
-		port_mem_close(s->port[i]);
-	intake_free(&s->in);
-	sweeper_free(&s->s);
-	tables_close(&s->t);
-	free(s);
-	return 0;
-}
-
-static void push(struct state *s, uint32_t room, uint32_t generation, uint32_t mark, uint32_t len)
-{
-	static uint8_t payload[8192];
-
-	memcpy(payload, &mark, sizeof(mark));
-	s->now += 20000000;
-	intake_push(&s->in, room, generation, payload, len, s->now);
-}
-
-static void run(struct state *s)
-{
-	while (sweeper_turn(&s->s, s->now))
-		;
-}
-
-static uint64_t counter(struct state *s, enum crier_worker_counter c)
-{
-	return s->t.worker_counters[0].c[c];
-}
-
-/* Worker and room counters agree with each other and with what was heard. */
-static void reconcile(struct state *s, uint32_t room)
-{
-	const struct crier_room_counters *r = room_counters(&s->t, 0, room);
-
-	assert_int_equal(r->due, r->copies + r->no_route + r->no_neighbour + r->link_down + r->mtu +
-					 r->tx_full);
-	assert_int_equal(counter(s, CRIER_WORKER_copies), r->copies);
-	assert_int_equal(counter(s, CRIER_WORKER_drop_no_route), r->no_route);
-	assert_int_equal(counter(s, CRIER_WORKER_drop_no_neighbour), r->no_neighbour);
-	assert_int_equal(counter(s, CRIER_WORKER_drop_link_down), r->link_down);
-	assert_int_equal(counter(s, CRIER_WORKER_drop_mtu), r->mtu);
-	assert_int_equal(counter(s, CRIER_WORKER_drop_tx_full), r->tx_full);
-	assert_int_equal(counter(s, CRIER_WORKER_jobs),
-			 counter(s, CRIER_WORKER_jobs_done) + counter(s, CRIER_WORKER_jobs_gone));
-}
+#include "heard.h"
 
 static void test_everyone_once(void **state)
 {
@@ -522,191 +367,6 @@ static void test_shards(void **state)
 	assert_int_equal(s->n, 500);
 }
 
-static void test_rate_cap(void **state)
-{
-	struct state *s = *state;
-	uint64_t start;
-
-	fixture_fill4(&s->f, 1, 0, 1024, 100, 1);
-	tbl_store(&s->t.config->setting[CRIER_SET_rate_cap_pps], 512000);
-	push(s, 1, 1, 1, 100);
-	start = s->now;
-	run(s);
-	assert_int_equal(s->n, 512);
-	assert_int_equal(sweeper_due_ns(&s->s), start + 1000000);
-	s->now = start + 999999;
-	run(s);
-	assert_int_equal(s->n, 512);
-	s->now = start + 1000000;
-	run(s);
-	assert_int_equal(s->n, 1024);
-}
-
-/* What a cap made wait goes on when the cap is raised or taken away. */
-static void test_rate_cap_raised(void **state)
-{
-	struct state *s = *state;
-
-	fixture_fill4(&s->f, 1, 0, 1536, 100, 1);
-	tbl_store(&s->t.config->setting[CRIER_SET_rate_cap_pps], 1);
-	push(s, 1, 1, 1, 100);
-	run(s);
-	assert_int_equal(s->n, 512);
-	assert_int_equal(sweeper_due_ns(&s->s), s->now + 512000000000ULL);
-	tbl_store(&s->t.config->setting[CRIER_SET_rate_cap_pps], 512000);
-	assert_int_equal(sweeper_due_ns(&s->s), s->now + 1000000);
-	s->now += 1000000;
-	run(s);
-	assert_int_equal(s->n, 1024);
-	tbl_store(&s->t.config->setting[CRIER_SET_rate_cap_pps], 0);
-	run(s);
-	assert_int_equal(s->n, 1536);
-}
-
-/* Two packets 20 ms apart, so that the room's interval is known; the second one's sweep waits. */
-static void pace_begin(struct state *s, uint32_t members)
-{
-	fixture_fill4(&s->f, 1, 0, members, 100, 1);
-	tbl_store(&s->t.config->setting[CRIER_SET_pace_pct], 50);
-	push(s, 1, 1, 1, 100);
-	run(s);
-	assert_int_equal(s->n, members);
-	assert_int_equal(sweeper_due_ns(&s->s), UINT64_MAX);
-	s->n = 0;
-	push(s, 1, 1, 2, 100);
-	assert_true(s->in.pace[1].interval_ns == 20000000);
-}
-
-/* What it has sent `us` after the second packet came. */
-static uint32_t paced_by(struct state *s, uint64_t us)
-{
-	static uint64_t begun;
-
-	begun = us ? begun : s->now;
-	s->now = begun + us * 1000;
-	run(s);
-	return s->n;
-}
-
-/* A sweep that fills its part of the interval: bursts at even distances, none too many at once. */
-static void test_pace(void **state)
-{
-	struct state *s = *state;
-	uint64_t begun;
-
-	pace_begin(s, 12800); /* 200 bursts in 10 ms */
-	begun = s->now;
-	s->burst_most = 0;
-	assert_int_equal(paced_by(s, 0), 64);
-	assert_int_equal(sweeper_due_ns(&s->s), begun + 50000);
-	assert_int_equal(paced_by(s, 49), 64);
-	for (uint32_t us = 50; us < 10000; us += 50)
-		assert_int_equal(paced_by(s, us), 64 * (us / 50 + 1));
-	assert_int_equal(s->n, 12800);
-	assert_int_equal(s->burst_most, 64);
-	assert_int_equal(sweeper_due_ns(&s->s), UINT64_MAX);
-	reconcile(s, 1);
-}
-
-/* Who slept too long makes up for it, and goes on as before. */
-static void test_pace_late(void **state)
-{
-	struct state *s = *state;
-
-	pace_begin(s, 12800);
-	assert_int_equal(paced_by(s, 0), 64);
-	assert_int_equal(paced_by(s, 5010), 64 * 101);
-	assert_int_equal(paced_by(s, 5049), 64 * 101);
-	assert_int_equal(paced_by(s, 5050), 64 * 102);
-}
-
-/* A room that one burst serves has no pause, one that needs a few has short ones. */
-static void test_pace_small(void **state)
-{
-	struct state *s = *state;
-
-	pace_begin(s, 64);
-	assert_int_equal(paced_by(s, 0), 64);
-	fixture_fill4(&s->f, 1, 0, 36, 1000, 1);
-	push(s, 1, 1, 3, 100);
-	s->n = 0;
-	assert_int_equal(paced_by(s, 0), 64);
-	assert_int_equal(paced_by(s, 99), 64);
-	assert_int_equal(paced_by(s, 100), 100);
-}
-
-/* Whose next packet is there has no time for pauses. */
-static void test_pace_behind(void **state)
-{
-	struct state *s = *state;
-
-	pace_begin(s, 12800);
-	assert_int_equal(paced_by(s, 0), 64);
-	push(s, 1, 1, 3, 100);
-	s->now -= 19999999; /* a moment after the second */
-	run(s);
-	assert_int_equal(s->n, 12800 + 64); /* and then it has again */
-	assert_int_equal(room_counters(&s->t, 0, 1)->late, 1);
-}
-
-/* A worker that needs more than half of its time has none for pauses either. */
-static void test_pace_busy(void **state)
-{
-	struct state *s = *state;
-
-	pace_begin(s, 3200);
-	for (s->lend_ns = 1000000; s->s.busy.pct < 90;) {
-		push(s, 1, 1, 3, 100);
-		run(s);
-		s->now = sweeper_due_ns(&s->s) == UINT64_MAX ? s->now : sweeper_due_ns(&s->s);
-		assert_true(s->n < FRAMES_MAX - 6400);
-	}
-	s->lend_ns = 0;
-	run(s);
-	s->n = 0;
-	push(s, 1, 1, 4, 100);
-	run(s);
-	assert_int_equal(s->n, 3200); /* at once */
-	fake_now += 10000000000;      /* idle */
-	push(s, 1, 1, 5, 100);
-	run(s);
-	assert_true(s->s.busy.pct < 2);
-	s->now += 10000000;
-	run(s);
-	s->n = 0;
-	push(s, 1, 1, 6, 100);
-	run(s);
-	assert_int_equal(s->n, 64);
-}
-
-static void test_burst(void **state)
-{
-	static const struct {
-		uint32_t set, mbps[PORTS], first, later;
-	} cases[] = {
-		{0, {0, 0}, 64, 64},	       {0, {10000, 10000}, 64, 64},
-		{0, {10, 10}, 32, 32},	       {0, {1000, 1000}, 32, 32},
-		{0, {25000, 25000}, 160, 160}, {0, {100000, 100000}, 256, 256},
-		{0, {400000, 0}, 64, 256},     {0, {400000, 1000}, 32, 256},
-		{0, {1000, 400000}, 32, 32},   {7, {100000, 100000}, 7, 7},
-		{1024, {10, 10}, 512, 512}, /* a quantum */
-	};
-	struct state *s = *state;
-
-	fixture_fill4(&s->f, 1, 0, 1500, 100, 1);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		tbl_store(&s->t.config->setting[CRIER_SET_burst_copies], cases[i].set);
-		for (uint32_t p = 0; p < PORTS; p++)
-			tbl_store(&s->t.ports[1 + p].speed_mbps, cases[i].mbps[p]);
-		s->n = s->bursts = s->burst_most = 0;
-		push(s, 1, 1, 1, 100);
-		run(s);
-		assert_int_equal(s->n, 1500);
-		assert_int_equal(s->burst_first, cases[i].first);
-		assert_int_equal(s->burst_most, cases[i].later);
-	}
-}
-
 static void test_capture(void **state)
 {
 	struct state *s = *state;
@@ -790,34 +450,26 @@ static void test_port_mem_rx(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_everyone_once),
-		TEST(test_two_ports_interleaved),
-		TEST(test_order_in_room),
-		TEST(test_small_room_beside_large),
-		TEST(test_small_room_beside_holes),
-		TEST(test_overload),
-		TEST(test_catch_up),
-		TEST(test_overload_of_many),
-		TEST(test_successor_room),
-		TEST(test_room_gone),
-		TEST(test_drops_named),
-		TEST(test_port_full),
-		TEST(test_device_drops),
-		TEST(test_oversize),
-		TEST(test_small_buffers),
-		TEST(test_deadman),
-		TEST(test_shards),
-		TEST(test_rate_cap),
-		TEST(test_rate_cap_raised),
-		TEST(test_pace),
-		TEST(test_pace_late),
-		TEST(test_pace_small),
-		TEST(test_pace_behind),
-		TEST(test_pace_busy),
-		TEST(test_burst),
-		TEST(test_capture),
-		TEST(test_port_mem_fifo),
-		TEST(test_port_mem_rx),
+		heard_test(test_everyone_once),
+		heard_test(test_two_ports_interleaved),
+		heard_test(test_order_in_room),
+		heard_test(test_small_room_beside_large),
+		heard_test(test_small_room_beside_holes),
+		heard_test(test_overload),
+		heard_test(test_catch_up),
+		heard_test(test_overload_of_many),
+		heard_test(test_room_gone),
+		heard_test(test_successor_room),
+		heard_test(test_drops_named),
+		heard_test(test_port_full),
+		heard_test(test_device_drops),
+		heard_test(test_oversize),
+		heard_test(test_small_buffers),
+		heard_test(test_deadman),
+		heard_test(test_shards),
+		heard_test(test_capture),
+		heard_test(test_port_mem_fifo),
+		heard_test(test_port_mem_rx),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
