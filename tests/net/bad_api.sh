@@ -106,7 +106,7 @@ want "listeners in the end" 1 "$(count_of talk)"
 stop crierd
 
 echo "-- more clients than descriptors"
-start crierd edge prlimit --nofile=128:128 "$CRIERD" --interface e0 --interface e1
+start crierd edge prlimit --nofile=256:256 "$CRIERD" --interface e0 --interface e1
 wait_log crierd 'crierd: ready'
 start crowd edge python3 -c 'import socket, time
 held = []
