@@ -30,6 +30,7 @@
 
 #include "addr.h"
 #include "guard_match.h"
+#include "members.h"
 #include "tables.h"
 
 #define WORLD_MEDIA_PORT 3478

@@ -6,8 +6,6 @@
  *
  * test_bpf_steer [PACKETS]: how many mutated and random ones go through `mass`.
  */
-#include "sandbox.h"
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,73 +13,24 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <linux/if_ether.h>
-#include <linux/if_xdp.h>
-#include <net/if.h>
-#include <sys/socket.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 
-#include "load.h"
 #include "packets.h"
 #include "steer.h"
+#include "steered.h"
 
 #define MUTATIONS 60000
 #define MASS 940000 /* a million with these */
 #define MASS_STEP 1000
-#define PORT 5
-#define LO 1 /* interface by which packets come in */
 
-static struct loader *loader;
-static struct tables world;
-static int prog_fd;
-static int sock = -1; /* where accepted packets go */
-static uint32_t crier0;
 static int mass_packets = MASS;
-
-/* The counters of all CPUs, and the sum of a stream's. */
-struct counts {
-	uint64_t c[CRIER_XDP_N];
-	uint64_t accepted, refused, bytes;
-};
-
-static void counts_read(struct counts *out)
-{
-	const struct crier_config *c = world.config;
-
-	memset(out, 0, sizeof(*out));
-	for (uint32_t cpu = 0; cpu < c->cpus; cpu++) {
-		for (int i = 0; i < CRIER_XDP_N; i++)
-			out->c[i] += tbl_load(&world.xdp_counters[cpu].c[i]);
-		for (uint32_t s = 0; s < c->max_streams; s++) {
-			const struct crier_stream_counters *sc =
-				&world.stream_counters[cpu * c->max_streams + s];
-
-			out->accepted += tbl_load(&sc->accepted);
-			out->refused += tbl_load(&sc->refused);
-			out->bytes += tbl_load(&sc->bytes);
-		}
-	}
-}
-
-static int run_by(uint32_t ifindex, const uint8_t *packet, size_t len)
-{
-	struct xdp_md ctx = {.data_end = (uint32_t)len, .ingress_ifindex = ifindex};
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = (uint32_t)len,
-		    .ctx_in = &ctx, .ctx_size_in = sizeof(ctx));
-	int ret = bpf_prog_test_run_opts(prog_fd, &opts);
-
-	if (ret)
-		fail_msg("BPF_PROG_TEST_RUN of %zu bytes: %s", len, strerror(-ret));
-	return (int)opts.retval;
-}
-
-static int run(const uint8_t *packet, size_t len)
-{
-	return run_by(LO, packet, len);
-}
 
 static bool is_pass(enum crier_xdp_counter v)
 {
@@ -466,197 +415,16 @@ static void no_socket(void **state)
 	assert_true(agrees(packet, len, CRIER_XDP_accepted, &r, "socket again"));
 }
 
-/*
- * ---- capture -------------------------------------------------------------------------
- */
-struct seen {
-	int n;
-	struct crier_capture_rec last;
-};
-
-static int on_record(void *arg, void *data, size_t len)
-{
-	struct seen *seen = arg;
-
-	assert_int_equal(len, sizeof(seen->last));
-	memcpy(&seen->last, data, len);
-	seen->n++;
-	return 0;
-}
-
-static void capture(void **state)
-{
-	const struct packet_case good = {.name = ""},
-				 other = {.name = "", .dport = 5001, .payload = ""},
-				 bad = {.name = "", .payload = "00"},
-				 pass = {.name = "", .proto = 6},
-				 blocked = {.name = "", .src = "198.18.0.1", .proto = 6};
-	const struct {
-		uint64_t wanted;
-		const struct packet_case *packet;
-		int records;
-		uint32_t verdict, room;
-	} cases[] = {
-		{0, &good, 0, 0, 0},
-		{CRIER_CAPTURE_INPUT, &good, 1, CRIER_XDP_accepted, 1},
-		{CRIER_CAPTURE_INPUT, &bad, 0, 0, 0},
-		{CRIER_CAPTURE_DROPS, &good, 0, 0, 0},
-		{CRIER_CAPTURE_DROPS, &bad, 1, CRIER_XDP_drop_rtp, 1},
-		{CRIER_CAPTURE_DROPS | CRIER_CAPTURE_INPUT, &pass, 0, 0, 0},
-		{CRIER_CAPTURE_DROPS, &blocked, 1, CRIER_XDP_guard_blocked, 0},
-		{CRIER_CAPTURE_DROPS | 1ULL << 32, &blocked, 0, 0, 0},
-		{CRIER_CAPTURE_INPUT | 2ULL << 32, &good, 0, 0, 0},
-		{CRIER_CAPTURE_INPUT | 2ULL << 32, &other, 1, CRIER_XDP_accepted, 2},
-		{CRIER_CAPTURE_COPIES, &good, 0, 0, 0},
-	};
-	struct seen seen = {0};
-	struct ring_buffer *ring =
-		ring_buffer__new(loader_capture_fd(loader), on_record, &seen, NULL);
-
-	(void)state;
-	assert_non_null(ring);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		uint8_t packet[PACKET_MAX];
-		size_t len = packet_build(packet, cases[i].packet);
-
-		seen.n = 0;
-		tbl_store(&world.config->capture, cases[i].wanted);
-		run(packet, len);
-		ring_buffer__consume(ring);
-		if (seen.n != cases[i].records)
-			fail_msg("case %zu: %d records, want %d", i, seen.n, cases[i].records);
-		if (!seen.n)
-			continue;
-		assert_int_equal(seen.last.verdict, cases[i].verdict);
-		assert_int_equal(seen.last.room, cases[i].room);
-		assert_int_equal(seen.last.len, len);
-		assert_int_equal(seen.last.caplen, len);
-		assert_memory_equal(seen.last.data, packet, len);
-	}
-	ring_buffer__free(ring);
-	tbl_store(&world.config->capture, 0);
-}
-
-/* Every length near a multiple of 8, and beyond what is kept. */
-static void capture_lengths(void **state)
-{
-	struct seen seen = {0};
-	struct ring_buffer *ring =
-		ring_buffer__new(loader_capture_fd(loader), on_record, &seen, NULL);
-	struct packet_case c = {.name = ""};
-
-	(void)state;
-	assert_non_null(ring);
-	tbl_store(&world.config->capture, CRIER_CAPTURE_INPUT);
-	for (uint16_t trailer = 0; trailer < 1800;
-	     trailer += trailer < 40 || trailer > 1440 ? 1 : 7) {
-		uint8_t packet[PACKET_MAX];
-		size_t len, want;
-
-		c.trailer = trailer;
-		len = packet_build(packet, &c);
-		want = len < CRIER_CAPTURE_SNAP ? len : CRIER_CAPTURE_SNAP;
-		for (size_t i = len - trailer; i < len; i++)
-			packet[i] = (uint8_t)i;
-		seen.n = 0;
-		run(packet, len);
-		ring_buffer__consume(ring);
-		assert_int_equal(seen.n, 1);
-		assert_int_equal(seen.last.len, len);
-		assert_int_equal(seen.last.caplen, want);
-		assert_memory_equal(seen.last.data, packet, want);
-	}
-	ring_buffer__free(ring);
-	tbl_store(&world.config->capture, 0);
-}
-
-/* A full ring is counted, and the packet goes its way. */
-static void capture_full(void **state)
-{
-	const struct packet_case good = {.name = ""};
-	uint8_t packet[PACKET_MAX];
-	size_t len = packet_build(packet, &good);
-	struct counts before, after;
-
-	(void)state;
-	counts_read(&before);
-	tbl_store(&world.config->capture, CRIER_CAPTURE_INPUT);
-	for (int i = 0; i < 1000; i++)
-		assert_int_equal(run(packet, len), XDP_REDIRECT);
-	tbl_store(&world.config->capture, 0);
-	counts_read(&after);
-	assert_int_equal(after.c[CRIER_XDP_accepted] - before.c[CRIER_XDP_accepted], 1000);
-	assert_true(after.c[CRIER_XDP_drop_capture] > before.c[CRIER_XDP_drop_capture]);
-}
-
-/* The kernel takes a socket into an XSKMAP as soon as it has an RX ring. */
-static int socket_up(void)
-{
-	uint32_t keys[] = {PORT * CRIER_MAX_QUEUES, (PORT + 1) * CRIER_MAX_QUEUES};
-	uint32_t ifindexes[] = {LO, crier0}, ports[] = {PORT, PORT + 1};
-	int entries = 64;
-
-	sock = socket(AF_XDP, SOCK_RAW, 0);
-	if (sock < 0 || setsockopt(sock, SOL_XDP, XDP_RX_RING, &entries, sizeof(entries)))
-		return -errno;
-	for (int i = 0; i < 2; i++)
-		if (bpf_map_update_elem(tables_map_fd(&world, "xsks"), &keys[i], &sock, BPF_ANY) ||
-		    bpf_map_update_elem(tables_map_fd(&world, "port_numbers"), &ifindexes[i],
-					&ports[i], BPF_ANY))
-			return -errno;
-	return 0;
-}
-
-static int world_up(void **state)
-{
-	char err[LOADER_ERR_LEN], dir[128];
-	int ret;
-
-	(void)state;
-	sandbox_run("ip link set lo up && ip link add c0 type veth");
-	crier0 = if_nametoindex("c0");
-	snprintf(dir, sizeof(dir), "%s/crier", sandbox_dir);
-	ret = loader_open(&loader, dir, &world_size, &world, err);
-	if (ret != 1) {
-		print_error("loader_open: %d: %s\n", ret, err);
-		return -1;
-	}
-	world_init(&world);
-	world_crier0(&world, PORT + 1, crier0);
-	tables_publish(&world);
-	prog_fd = loader_prog_fd(loader);
-	ret = socket_up();
-	if (ret)
-		print_error("AF_XDP socket: %s\n", strerror(-ret));
-	return ret;
-}
-
-static int world_down(void **state)
-{
-	(void)state;
-	loader_close(loader);
-	if (sock >= 0)
-		close(sock);
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(verdicts),
-		cmocka_unit_test(truncated),
-		cmocka_unit_test(lists),
-		cmocka_unit_test(cap),
-		cmocka_unit_test(cap_of_members),
-		cmocka_unit_test(mutations),
-		cmocka_unit_test(mass),
-		cmocka_unit_test(dead_man),
+		cmocka_unit_test(verdicts),	  cmocka_unit_test(truncated),
+		cmocka_unit_test(lists),	  cmocka_unit_test(cap),
+		cmocka_unit_test(cap_of_members), cmocka_unit_test(mutations),
+		cmocka_unit_test(mass),		  cmocka_unit_test(dead_man),
 		cmocka_unit_test(no_socket),
-		cmocka_unit_test(capture),
-		cmocka_unit_test(capture_lengths),
-		cmocka_unit_test(capture_full),
 	};
-	int ret = sandbox_enter();
+	int ret = world_sandbox();
 
 	if (argc > 1)
 		mass_packets = atoi(argv[1]);
