@@ -37,6 +37,7 @@ const struct route api_routes[] = {
 	{HTTP_DELETE, "/v1/guard/list/*", api_guard_delete, 0},
 	{HTTP_GET, "/v1/save", api_save, 0},
 	{HTTP_POST, "/v1/restore", api_restore, BULK, "merge"},
+	{HTTP_POST, "/v1/reload", api_reload, 0, "built_in"},
 	{HTTP_GET, "/v1/capture", api_capture, 0, "room count input copies drops"},
 	{0},
 };

@@ -30,6 +30,9 @@ int api_listener_error(struct crierd *d, uint32_t room, int why, char *err, size
 /* Mode and lists, for status too. */
 json_t *api_guard_json(const struct crierd *d);
 
+/* The XDP programs at work, for status too. */
+json_t *api_programs_json(const struct crierd *d);
+
 /* For save: a room as POST /v1/rooms would take it. */
 json_t *api_room_spec_json(const struct store *s, uint32_t room);
 
@@ -70,5 +73,6 @@ void api_guard_delete(struct call *call);
 void api_save(struct call *call);
 void api_restore(struct call *call);
 void api_capture(struct call *call);
+void api_reload(struct call *call);
 
 #endif

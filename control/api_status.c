@@ -309,17 +309,17 @@ void api_status(struct call *call)
 	const struct loop_stats *loop = loop_stats(d->loop);
 	json_t *json = json_pack(
 		"{s:s, s:I, s:s, s:I, s:I, s:s, s:I, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, "
-		"s:I, s:o}",
+		"s:o, s:I, s:o}",
 		"version", CRIER_VERSION, "abi", (json_int_t)c->abi, "node", c->node, "uptime_s",
 		(json_int_t)((loop_now_ns() - d->started_ns) / 1000000000ULL), "pid",
 		(json_int_t)getpid(), "pin_dir", d->pin_dir ? d->pin_dir : "", "media_port",
 		(json_int_t)ntohs(c->media_port), "capacity", capacity_json(d), "used",
 		used_json(d), "memory_bytes",
 		(json_int_t)(tables_bytes(d->tables) + store_bytes(&d->store)), "features",
-		features_json(d), "interfaces", ports_json(d), "workers", workers_json(d), "vias",
-		vias_json(d), "guard", api_guard_json(d), "injector", injector_json(d),
-		"loop_turn_max_us", (json_int_t)(loop->turn_max_ns / 1000), "warnings",
-		warnings_json(d));
+		features_json(d), "programs", api_programs_json(d), "interfaces", ports_json(d),
+		"workers", workers_json(d), "vias", vias_json(d), "guard", api_guard_json(d),
+		"injector", injector_json(d), "loop_turn_max_us",
+		(json_int_t)(loop->turn_max_ns / 1000), "warnings", warnings_json(d));
 
 	http_reply_json(call, 200, json);
 }

@@ -44,10 +44,11 @@ struct crierd {
 	struct injector *injector;
 	struct kernel *kernel;
 	struct http *http;
-	const char *run_dir, *pin_dir;
+	const char *run_dir, *pin_dir, *bpf_dir;
 	uint32_t listeners4, listeners6; /* capacity as configured */
 	uint64_t started_ns;
-	bool serving; /* ready to admit: the first grace is over */
+	bool serving;	/* ready to admit: the first grace is over */
+	bool reloading; /* see reload.c */
 	/* Standing warnings from the start, for status. */
 	char *warning[CRIERD_WARNINGS];
 	uint32_t warnings;

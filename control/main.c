@@ -466,6 +466,7 @@ int main(int argc, char **argv)
 	case OPTIONS_RUN:
 		m.d.run_dir = m.options.run_dir;
 		m.d.pin_dir = m.options.pin_dir;
+		m.d.bpf_dir = m.options.bpf_dir;
 		m.d.started_ns = loop_now_ns();
 		code = run(&m);
 		break;

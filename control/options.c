@@ -11,6 +11,7 @@
 
 #define PIN_DIR "/sys/fs/bpf/crier"
 #define RUN_DIR "/run/crier"
+#define BPF_DIR CRIER_LIBDIR "/crier"
 #define LISTENERS_MAX (1U << 28)
 
 static const char usage[] =
@@ -22,6 +23,8 @@ static const char usage[] =
 	"                         take streams and send copies there; may be repeated\n"
 	"  --pin-dir DIR          where maps are pinned (default " PIN_DIR ")\n"
 	"  --run-dir DIR          locks and the socket (default " RUN_DIR ")\n"
+	"  --bpf-dir DIR          where `crierctl reload` finds newer XDP programs\n"
+	"                         (default " BPF_DIR ")\n"
 	"  --socket PATH          of the API (default RUN-DIR/crier.sock)\n"
 	"  --max-listeners N      IPv4 listeners to make room for (default 1048576)\n"
 	"  --max-listeners6 N     IPv6 listeners (default 65536)\n"
@@ -68,6 +71,7 @@ enum {
 	OPT_INTERFACE,
 	OPT_PIN_DIR,
 	OPT_RUN_DIR,
+	OPT_BPF_DIR,
 	OPT_SOCKET,
 	OPT_MAX,
 	OPT_MAX6,
@@ -81,6 +85,7 @@ static const struct option names[] = {
 	{"interface", required_argument, NULL, OPT_INTERFACE},
 	{"pin-dir", required_argument, NULL, OPT_PIN_DIR},
 	{"run-dir", required_argument, NULL, OPT_RUN_DIR},
+	{"bpf-dir", required_argument, NULL, OPT_BPF_DIR},
 	{"socket", required_argument, NULL, OPT_SOCKET},
 	{"max-listeners", required_argument, NULL, OPT_MAX},
 	{"max-listeners6", required_argument, NULL, OPT_MAX6},
@@ -104,6 +109,9 @@ static int take(struct options *o, int c, char *arg)
 		return 0;
 	case OPT_RUN_DIR:
 		o->run_dir = arg;
+		return 0;
+	case OPT_BPF_DIR:
+		o->bpf_dir = arg;
 		return 0;
 	case OPT_SOCKET:
 		free(o->socket);
@@ -131,7 +139,7 @@ enum options_next options_parse(struct options *o, int argc, char **argv)
 {
 	int c, ret = 0;
 
-	*o = (struct options){.pin_dir = PIN_DIR, .run_dir = RUN_DIR};
+	*o = (struct options){.pin_dir = PIN_DIR, .run_dir = RUN_DIR, .bpf_dir = BPF_DIR};
 	while (!ret && (c = getopt_long(argc, argv, "", names, NULL)) != -1)
 		ret = take(o, c, optarg);
 	if (ret > 0)

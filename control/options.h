@@ -10,7 +10,7 @@
 
 struct options {
 	const char *config; /* NULL: the default file, if there is one */
-	const char *pin_dir, *run_dir;
+	const char *pin_dir, *run_dir, *bpf_dir;
 	char *socket;
 	const char *interface[OPTIONS_INTERFACES];
 	uint32_t interfaces;

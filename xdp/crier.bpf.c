@@ -89,6 +89,8 @@ struct {
 #include "trigger_take.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
+/* Read by object.c before the kernel is asked to take anything. */
+const volatile __u32 crier_abi SEC(".rodata.abi") = CRIER_ABI;
 
 static __always_inline void count(__u32 cpu, enum crier_xdp_counter which)
 {

@@ -43,6 +43,8 @@ ARRAY(xdp_counters, crier_xdp_counters);
 #include "target.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
+/* Read by object.c before the kernel is asked to take anything. */
+const volatile __u32 crier_abi SEC(".rodata.abi") = CRIER_ABI;
 
 PACKET_INLINE int write4(struct xdp_md *ctx, const struct target *to,
 			 const struct rewrite_packet *packet, __u32 head)

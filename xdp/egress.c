@@ -7,15 +7,13 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "egress.skel.h"
-#include "log.h"
+#include "object.h"
 
 static const uint32_t sizes[CRIER_KSIZES_N] = {
 #define SIZE(n) n,
@@ -23,77 +21,49 @@ static const uint32_t sizes[CRIER_KSIZES_N] = {
 #undef SIZE
 };
 
-/* The program by itself, or its double for tests. */
-static int egress_load(struct loader *l, bool run, struct egress_bpf **out)
+static int egress_load(struct loader *l, bool run, struct bpf_object **out,
+		       struct loader_programs *p, char err[LOADER_ERR_LEN])
 {
-	struct egress_bpf *skel = egress_bpf__open();
-	struct bpf_map *map;
-	int ret = skel ? 0 : -errno;
+	int ret = object_open(out, OBJECT_OUT, NULL, run, err);
 
-	if (ret)
-		return ret;
-	bpf_program__set_autoload(skel->progs.crier_egress, !run);
-	bpf_program__set_autoload(skel->progs.crier_egress_run, run);
-	bpf_object__for_each_map(map, skel->obj)
-	{
-		int fd = tables_map_fd(l->tables, bpf_map__name(map));
-
-		if (!ret && fd >= 0)
-			ret = bpf_map__reuse_fd(map, fd);
-	}
 	if (!ret)
-		ret = egress_bpf__load(skel);
-	if (ret)
-		egress_bpf__destroy(skel);
-	else
-		*out = skel;
+		ret = object_load(*out, l->tables, NULL, p, err);
+	if (!ret)
+		return 0;
+	bpf_object__close(*out);
+	*out = NULL;
 	return ret;
 }
 
 void egress_init(struct loader *l)
 {
 	l->egress_fd = -1;
-	for (uint32_t n = 0; n < CRIER_MAX_PORTS; n++)
-		for (uint32_t i = 0; i < CRIER_KSIZES_N; i++)
-			l->devmap_fd[n][i] = -1;
+	devmap_set_init(&l->devmaps);
 }
 
 void egress_open(struct loader *l)
 {
-	struct egress_bpf *skel;
-	int ret;
+	char err[LOADER_ERR_LEN];
 
 	if (!kernel_broadcasts()) {
 		snprintf(l->egress_why, sizeof(l->egress_why),
 			 "XDP cannot broadcast before Linux 5.14");
 		return;
 	}
-	ret = egress_load(l, false, &skel);
-	if (ret) {
-		snprintf(l->egress_why, sizeof(l->egress_why),
-			 "this kernel does not take the program that makes them: %s",
-			 strerror(-ret));
+	if (egress_load(l, false, &l->out, &l->programs, err)) {
+		err_say(l->egress_why, "this kernel does not take the program that makes them: %s",
+			err);
 		return;
 	}
-	l->egress = skel;
-	l->egress_fd = bpf_program__fd(skel->progs.crier_egress);
-}
-
-static void devmaps_drop(int fd[CRIER_KSIZES_N])
-{
-	for (uint32_t i = 0; i < CRIER_KSIZES_N; i++) {
-		if (fd[i] >= 0)
-			close(fd[i]);
-		fd[i] = -1;
-	}
+	l->egress_fd = object_prog_fd(l->out, EGRESS_NAME);
 }
 
 void egress_close(struct loader *l)
 {
-	egress_bpf__destroy(l->egress);
-	egress_bpf__destroy(l->egress_run);
+	bpf_object__close(l->out);
+	bpf_object__close(l->out_run);
 	for (uint32_t n = 0; n < CRIER_MAX_PORTS; n++)
-		devmaps_drop(l->devmap_fd[n]);
+		devmaps_drop(l->devmaps.fd[n]);
 }
 
 const char *loader_egress(const struct loader *l)
@@ -103,16 +73,33 @@ const char *loader_egress(const struct loader *l)
 
 int loader_egress_run_fd(struct loader *l)
 {
-	int ret = l->egress_run ? 0 : egress_load(l, true, &l->egress_run);
+	char err[LOADER_ERR_LEN];
+	int ret = l->out_run ? 0 : egress_load(l, true, &l->out_run, NULL, err);
 
-	return ret ? ret : bpf_program__fd(l->egress_run->progs.crier_egress_run);
+	return ret ? ret : object_prog_fd(l->out_run, EGRESS_NAME "_run");
 }
 
 /* ---- devmaps ---- */
 
-static int devmap_make(const struct loader *l, uint32_t size, uint32_t ifindex)
+void devmap_set_init(struct devmap_set *set)
 {
-	struct bpf_devmap_val value = {.ifindex = ifindex, .bpf_prog.fd = l->egress_fd};
+	for (uint32_t n = 0; n < CRIER_MAX_PORTS; n++)
+		for (uint32_t i = 0; i < CRIER_KSIZES_N; i++)
+			set->fd[n][i] = -1;
+}
+
+void devmaps_drop(int fd[CRIER_KSIZES_N])
+{
+	for (uint32_t i = 0; i < CRIER_KSIZES_N; i++) {
+		if (fd[i] >= 0)
+			close(fd[i]);
+		fd[i] = -1;
+	}
+}
+
+static int devmap_make(uint32_t size, int egress_fd, uint32_t ifindex)
+{
+	struct bpf_devmap_val value = {.ifindex = ifindex, .bpf_prog.fd = egress_fd};
 	int fd = devmap_create(size), ret = fd < 0 ? fd : 0;
 
 	for (uint32_t i = 0; i < size && !ret; i++)
@@ -124,15 +111,31 @@ static int devmap_make(const struct loader *l, uint32_t size, uint32_t ifindex)
 	return ret;
 }
 
-/* An update of a map in a map waits for a grace period each: so all go at once. */
-static int devmaps_put(const struct loader *l, uint32_t *keys, int *fds)
+int devmaps_make(int fd[CRIER_KSIZES_N], int egress_fd, uint32_t ifindex)
 {
-	int map = tables_map_fd(l->tables, "devmaps");
-	uint32_t done = CRIER_KSIZES_N;
-	int ret = bpf_map_update_batch(map, keys, fds, &done, NULL);
+	int ret = 0;
 
+	for (uint32_t i = 0; i < CRIER_KSIZES_N; i++) {
+		fd[i] = ret ? -1 : devmap_make(sizes[i], egress_fd, ifindex);
+		if (fd[i] < 0 && !ret)
+			ret = fd[i];
+	}
+	if (ret)
+		devmaps_drop(fd);
+	return ret;
+}
+
+/* An update of a map in a map waits for a grace period each: so all go at once. */
+int devmaps_put(const struct loader *l, uint32_t port, const int fd[CRIER_KSIZES_N])
+{
+	int map = tables_map_fd(l->tables, "devmaps"), ret;
+	uint32_t keys[CRIER_KSIZES_N], done = CRIER_KSIZES_N;
+
+	for (uint32_t i = 0; i < CRIER_KSIZES_N; i++)
+		keys[i] = port * CRIER_KSIZES_N + i;
+	ret = bpf_map_update_batch(map, keys, fd, &done, NULL);
 	for (uint32_t i = 0; ret && i < CRIER_KSIZES_N; i++) {
-		int one = bpf_map_update_elem(map, &keys[i], &fds[i], BPF_ANY);
+		int one = bpf_map_update_elem(map, &keys[i], &fd[i], BPF_ANY);
 
 		if (one)
 			return one;
@@ -146,24 +149,20 @@ static int devmaps_put(const struct loader *l, uint32_t *keys, int *fds)
  */
 int loader_devmaps(struct loader *l, uint32_t port, uint32_t ifindex)
 {
-	uint32_t keys[CRIER_KSIZES_N];
-	int fds[CRIER_KSIZES_N], ret = 0;
+	int fds[CRIER_KSIZES_N], ret;
 
 	if (l->egress_fd < 0)
 		return -EOPNOTSUPP;
-	for (uint32_t i = 0; i < CRIER_KSIZES_N; i++) {
-		keys[i] = port * CRIER_KSIZES_N + i;
-		fds[i] = ret ? -1 : devmap_make(l, sizes[i], ifindex);
-		if (fds[i] < 0 && !ret)
-			ret = fds[i];
-	}
-	if (!ret)
-		ret = devmaps_put(l, keys, fds);
+	ret = devmaps_make(fds, l->egress_fd, ifindex);
+	if (ret)
+		return ret;
+	ret = devmaps_put(l, port, fds);
 	if (ret) {
 		devmaps_drop(fds);
 		return ret;
 	}
-	devmaps_drop(l->devmap_fd[port]);
-	memcpy(l->devmap_fd[port], fds, sizeof(fds));
+	devmaps_drop(l->devmaps.fd[port]);
+	memcpy(l->devmaps.fd[port], fds, sizeof(fds));
+	l->devmap_ifindex[port] = ifindex;
 	return 0;
 }

@@ -16,13 +16,12 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "crier.skel.h"
 #include "log.h"
+#include "object.h"
 
 #define BPFFS "/sys/fs/bpf"
-#define VERIFIER_LOG (1 << 16)
 
-char loader_kernel_word[128];
+_Thread_local char loader_kernel_word[128];
 
 /*
  * libbpf prints what the kernel says and hands over only a number; keep the words, so
@@ -174,72 +173,14 @@ static int tables_open_or_make(struct tables *t, const char *pin_dir,
 	return ret ? ret : tables_open(t, pin_dir, err);
 }
 
-/* Its statistics come after what matters. */
-static bool is_statistics(const char *line)
-{
-	return !strncmp(line, "processed ", 10) || !strncmp(line, "verification time ", 18) ||
-	       !strncmp(line, "stack depth ", 12);
-}
-
-/* The verifier's last words, from its log. */
-static const char *last_line(char *log)
-{
-	char *end = log + strlen(log), *line;
-
-	do {
-		while (end > log && end[-1] == '\n')
-			*--end = '\0';
-		line = strrchr(log, '\n');
-		line = line ? line + 1 : log;
-		if (!is_statistics(line) || line == log)
-			return line;
-		end = line;
-	} while (1);
-}
-
 static int prog_load(struct loader *l, char err[LOADER_ERR_LEN])
 {
-	struct bpf_map *map;
-	char *log;
-	int ret;
+	int ret = object_open(&l->in, OBJECT_IN, NULL, false, err);
 
-	l->skel = crier_bpf__open();
-	if (!l->skel) {
-		ret = -errno;
-		err_say(err, "cannot open the XDP program: %s", strerror(-ret));
-		return ret;
-	}
-	bpf_object__for_each_map(map, l->skel->obj)
-	{
-		int fd = tables_map_fd(l->tables, bpf_map__name(map));
-
-		/* .rodata and the like are the program's own */
-		ret = fd < 0 ? 0 : bpf_map__reuse_fd(map, fd);
-		if (ret) {
-			err_say(err, "cannot give table %s to the XDP program: %s",
-				bpf_map__name(map), strerror(-ret));
-			return ret;
-		}
-	}
-	log = calloc(1, VERIFIER_LOG);
-	if (log) {
-		bpf_program__set_log_buf(l->skel->progs.crier_xdp, log, VERIFIER_LOG);
-		/* Its words without each step of its way: those would fill any buffer, and
-		 * older kernels then say ENOSPC instead of what was wrong. */
-		bpf_program__set_log_level(l->skel->progs.crier_xdp, 4);
-	}
-	ret = crier_bpf__load(l->skel);
-	if (ret == -EPERM || ret == -EACCES)
-		err_say(err,
-			"no right to load XDP programs: run as root, or with CAP_BPF, "
-			"CAP_NET_ADMIN and CAP_PERFMON%s%s",
-			log && *log ? ": " : "", log ? last_line(log) : "");
-	else if (ret)
-		err_say(err, "the kernel refuses the XDP program (%s): %s", strerror(-ret),
-			log && *log ? last_line(log) : "is CONFIG_BPF_SYSCALL on?");
-	free(log);
 	if (!ret)
-		l->prog_fd = bpf_program__fd(l->skel->progs.crier_xdp);
+		ret = object_load(l->in, l->tables, NULL, &l->programs, err);
+	if (!ret)
+		l->prog_fd = object_prog_fd(l->in, PROG_NAME);
 	return ret;
 }
 
@@ -279,7 +220,12 @@ int loader_prog_fd(const struct loader *l)
 
 int loader_trigger_fd(const struct loader *l)
 {
-	return bpf_program__fd(l->skel->progs.crier_trigger);
+	return object_prog_fd(l->in, TRIGGER_NAME);
+}
+
+const struct loader_programs *loader_programs(const struct loader *l)
+{
+	return &l->programs;
 }
 
 int loader_capture_fd(const struct loader *l)
@@ -296,7 +242,7 @@ void loader_close(struct loader *l)
 	if (l->grace_inner >= 0)
 		close(l->grace_inner);
 	egress_close(l);
-	crier_bpf__destroy(l->skel);
+	bpf_object__close(l->in);
 	tables_close(l->tables);
 	free(l);
 }

@@ -3,9 +3,9 @@
  * crierd's side of the kernel: makes and pins the tables, loads the XDP program and
  * attaches it to interfaces by pinned links.  The only user of the BPF skeleton.
  *
- * Owner and thread: crierd's main thread, but for loader_grace() and loader_devmaps(), of each
- * of which any one thread may make calls beside it.  Functions return 0 or -errno; those with err
- * write one line there that says what is wrong and what to do.
+ * Owner and thread: crierd's main thread, but for loader_grace(), which any one thread may
+ * call beside it, and loader_devmaps() and loader_reload_work(), which any one other may. Functions
+ * return 0 or -errno; those with err write one line there that says what is wrong and what to do.
  *
  * Everything pinned lives in pin_dir: each table by its name in table.h, "xsks",
  * "capture", "port_numbers", a link "link_<ifname>" per interface, "link_:trigger" of the
@@ -35,6 +35,23 @@ struct loader_attached {
 	enum crier_port_mode mode;  /* CRIER_PORT_NATIVE or CRIER_PORT_GENERIC */
 	bool updated;		    /* a pinned link was there and took the new program, no gap */
 	char note[LOADER_NOTE_LEN]; /* why not native, or what else to know; "" if nothing */
+};
+
+#define LOADER_PROGRAMS 4
+
+/* A program as the kernel took it. */
+struct loader_program {
+	char name[32];
+	uint32_t id;	    /* `bpftool prog show id` */
+	uint32_t insns;	    /* steps of the verifier */
+	uint32_t verify_us; /* and how long it took for them */
+};
+
+struct loader_programs {
+	char from[LOADER_ERR_LEN]; /* the directory, "": built in */
+	uint32_t n;
+	uint32_t load_us; /* all of them: BTF, maps, verifier, JIT */
+	struct loader_program program[LOADER_PROGRAMS];
 };
 
 struct loader_features {
@@ -117,6 +134,33 @@ int loader_egress_run_fd(struct loader *l);
 
 /* NULL, or why copies are counted though the device's full ring dropped them. */
 const char *loader_xmit(const struct loader *l);
+
+/* What is at work. */
+const struct loader_programs *loader_programs(const struct loader *l);
+
+/*
+ * ---- reload: other programs in the place of those at work, under traffic ----
+ *
+ * The new ones are loaded first.  Then the way out changes, for old and new take each other's
+ * jobs, then the way in, on each interface by one step of its pinned link.  Whatever fails, the old
+ * ones are at work afterwards.
+ */
+struct loader_reload;
+
+/*
+ * dir: where crier.bpf.o, egress.bpf.o and xmit.bpf.o are; the built-in ones if none of them is
+ * there, or if dir is NULL.  NULL: out of memory.
+ */
+struct loader_reload *loader_reload_new(struct loader *l, const char *dir);
+
+/*
+ * The work, for the thread that calls loader_devmaps(): it takes as long as the verifier does,
+ * and waits for RCU.  0 or -errno with a sentence in err.
+ */
+int loader_reload_work(struct loader_reload *r, char err[LOADER_ERR_LEN]);
+
+/* The main thread's part, when that has ended or if it never began.  Frees r. */
+void loader_reload_end(struct loader_reload *r);
 
 /* The ring buffer "capture" for ring_buffer__new(); owned by l. */
 int loader_capture_fd(const struct loader *l);

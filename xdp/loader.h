@@ -11,30 +11,39 @@
 #include "maps.h"
 
 #define PROG_NAME "crier_xdp"
+#define TRIGGER_NAME "crier_trigger"
+#define EGRESS_NAME "crier_egress"
+#define XMIT_NAME "crier_xmit"
 #define LINK_PREFIX "link_"
 #define XMIT_PIN "xmit_link"
 #define TRIGGER_LINK LINK_PREFIX ":trigger" /* no interface can have such a name */
 
-struct crier_bpf;
-struct egress_bpf;
+struct bpf_object;
+
+/* Of each port, its devmaps' descriptors, -1: none. */
+struct devmap_set {
+	int fd[CRIER_MAX_PORTS][CRIER_KSIZES_N];
+};
 
 struct loader {
 	char pin_dir[PIN_PATH_LEN];
 	struct tables *tables;
-	struct crier_bpf *skel;
-	int prog_fd;	 /* owned by skel */
-	int grace_map;	 /* array of one map, see loader_grace() */
-	int grace_inner; /* what is put there */
-	struct egress_bpf *egress, *egress_run;
-	int egress_fd; /* owned by egress; -1: see egress_why */
-	/* Those that are in "devmaps", -1: none of our making; see loader_devmaps(). */
-	int devmap_fd[CRIER_MAX_PORTS][CRIER_KSIZES_N];
+	struct bpf_object *in;		  /* the programs on interfaces */
+	int prog_fd;			  /* owned by in */
+	int grace_map;			  /* array of one map, see loader_grace() */
+	int grace_inner;		  /* what is put there */
+	struct bpf_object *out, *out_run; /* the kernel engine's way out, and its double */
+	int egress_fd;			  /* owned by out; -1: see egress_why */
+	struct loader_programs programs;
+	/* Of the thread that calls loader_devmaps(), what it put into "devmaps": */
+	struct devmap_set devmaps;
+	uint32_t devmap_ifindex[CRIER_MAX_PORTS]; /* and where that leads */
 	char egress_why[LOADER_ERR_LEN];
 	char xmit_why[LOADER_ERR_LEN]; /* "": what devices drop is counted */
 };
 
 /* What the kernel said on netlink when libbpf last asked it for something, or "". */
-extern char loader_kernel_word[128];
+extern _Thread_local char loader_kernel_word[128];
 
 /* A pinned XDP link: its descriptor, or -errno; *info is filled in. */
 int link_get(const char *path, struct bpf_link_info *info);
@@ -49,10 +58,18 @@ void egress_close(struct loader *l);
 
 /* The program that counts what devices drop: see loader_xmit(). */
 void xmit_open(struct loader *l);
+/* Puts it where the one before it was, if there was one. */
+int xmit_attach(const struct loader *l, const struct bpf_object *obj);
 
 /* Is a pin of this name its link's?  And the end of one: -EINVAL if it is no such link. */
 bool xmit_is_link(const char *name);
 int xmit_remove(const char *path);
+
+/* Devmaps of one port, with this program of the way out: made, or put where packets find them. */
+int devmaps_make(int fd[CRIER_KSIZES_N], int egress_fd, uint32_t ifindex);
+int devmaps_put(const struct loader *l, uint32_t port, const int fd[CRIER_KSIZES_N]);
+void devmaps_drop(int fd[CRIER_KSIZES_N]);
+void devmap_set_init(struct devmap_set *set);
 
 /* The driver's name, or "". */
 int nic_driver(const char *ifname, char driver[32]);

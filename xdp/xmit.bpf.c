@@ -36,6 +36,8 @@ ARRAY(port_counters, crier_port_counters);
 
 #include "kernel.h"
 
+/* Read by object.c before the kernel is asked to take anything. */
+const volatile __u32 crier_abi SEC(".rodata.abi") = CRIER_ABI;
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* The tracepoint's, in their order. */

@@ -13,31 +13,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "xmit.skel.h"
-
-static int xmit_load(struct loader *l, struct xmit_bpf **out)
-{
-	struct xmit_bpf *skel = xmit_bpf__open();
-	int ret = skel ? 0 : -errno;
-	struct bpf_map *map;
-
-	if (ret)
-		return ret;
-	bpf_object__for_each_map(map, skel->obj)
-	{
-		int fd = tables_map_fd(l->tables, bpf_map__name(map));
-
-		if (!ret && fd >= 0)
-			ret = bpf_map__reuse_fd(map, fd);
-	}
-	if (!ret)
-		ret = xmit_bpf__load(skel);
-	if (ret)
-		xmit_bpf__destroy(skel);
-	else
-		*out = skel;
-	return ret;
-}
+#include "object.h"
 
 /*
  * The kernel changes no program of such a link, so the new one comes before the old one goes:
@@ -62,30 +38,39 @@ static int xmit_pin(const struct loader *l, int fd)
 	return ret;
 }
 
+int xmit_attach(const struct loader *l, const struct bpf_object *obj)
+{
+	int fd = bpf_raw_tracepoint_open("xdp_devmap_xmit", object_prog_fd(obj, XMIT_NAME));
+	int ret = fd < 0 ? fd : xmit_pin(l, fd);
+
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
 void xmit_open(struct loader *l)
 {
-	struct xmit_bpf *skel;
-	int fd, ret;
+	struct bpf_object *obj = NULL;
+	char err[LOADER_ERR_LEN];
+	int ret;
 
 	if (l->egress_fd < 0) {
 		snprintf(l->xmit_why, sizeof(l->xmit_why), "there is no kernel engine");
 		return;
 	}
-	ret = xmit_load(l, &skel);
+	ret = object_open(&obj, OBJECT_XMIT, NULL, false, err);
+	if (!ret)
+		ret = object_load(obj, l->tables, NULL, &l->programs, err);
 	if (ret) {
-		snprintf(l->xmit_why, sizeof(l->xmit_why),
-			 "this kernel does not take the program that counts them: %s",
-			 strerror(-ret));
-		return;
+		err_say(l->xmit_why, "this kernel does not take the program that counts them: %s",
+			err);
+	} else {
+		ret = xmit_attach(l, obj);
+		if (ret)
+			err_say(l->xmit_why, "cannot attach to the tracepoint xdp_devmap_xmit: %s",
+				strerror(-ret));
 	}
-	fd = bpf_raw_tracepoint_open("xdp_devmap_xmit", bpf_program__fd(skel->progs.crier_xmit));
-	ret = fd < 0 ? fd : xmit_pin(l, fd);
-	if (ret)
-		snprintf(l->xmit_why, sizeof(l->xmit_why),
-			 "cannot attach to the tracepoint xdp_devmap_xmit: %s", strerror(-ret));
-	if (fd >= 0)
-		close(fd);
-	xmit_bpf__destroy(skel);
+	bpf_object__close(obj);
 }
 
 const char *loader_xmit(const struct loader *l)

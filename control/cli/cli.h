@@ -42,6 +42,7 @@ enum cli_opt {
 	OPT_SORT,
 	OPT_INTERVAL,
 	OPT_MERGE,
+	OPT_BUILT_IN,
 	OPT_WRITE,
 	OPT_COUNT,
 	OPT_DROPS,
@@ -136,6 +137,10 @@ int cmd_get(struct cli *cli);
 int cmd_set(struct cli *cli);
 int cmd_save(struct cli *cli);
 int cmd_restore(struct cli *cli);
+int cmd_reload(struct cli *cli);
+
+/* The XDP programs at work: reload's answer, and a part of status. */
+void programs_print(const json_t *programs);
 int cmd_capture(struct cli *cli);
 int cmd_guard_block(struct cli *cli);
 int cmd_guard_allow(struct cli *cli);

@@ -79,6 +79,11 @@ static const struct cli_flag restore_flags[] = {
 	END,
 };
 
+static const struct cli_flag reload_flags[] = {
+	{OPT_BUILT_IN, NULL, "those that are built into crierd, whatever is in its --bpf-dir"},
+	END,
+};
+
 static const struct cli_flag capture_flags[] = {
 	{OPT_WRITE, "FILE", "where the pcapng goes; - is stdout (required)"},
 	{OPT_COUNT, "N", "end after N packets"},
@@ -132,6 +137,8 @@ const struct command commands[] = {
 	 none, 1, 1, cmd_save},
 	{"restore", "FILE", "bring back what save wrote; - is stdin", restore_flags, 1, 1,
 	 cmd_restore},
+	{"reload", "", "put the installed XDP programs in the place of those at work", reload_flags,
+	 0, 0, cmd_reload},
 	{"capture", "[ROOM] -w FILE", "write packets and their verdicts as pcapng until Ctrl-C",
 	 capture_flags, 0, 1, cmd_capture},
 	{NULL},

@@ -28,6 +28,7 @@ static const struct {
 	[OPT_SORT] = {"sort", 0},
 	[OPT_INTERVAL] = {"interval", 0},
 	[OPT_MERGE] = {"merge", 0},
+	[OPT_BUILT_IN] = {"built-in", 0},
 	[OPT_WRITE] = {"write", 'w'},
 	[OPT_COUNT] = {"count", 'c'},
 	[OPT_DROPS] = {"drops", 0},

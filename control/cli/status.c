@@ -220,6 +220,8 @@ static void print_status(const json_t *st)
 	print_workers(json_object_get(st, "workers"));
 	print_guard(json_object_get(st, "guard"));
 	print_injector(json_object_get(st, "injector"));
+	if (json_object_get(st, "programs"))
+		programs_print(json_object_get(st, "programs"));
 	print_features(json_object_get(st, "features"));
 }
 

@@ -101,7 +101,8 @@ contains usr/sbin/crierd usr/bin/crier-dp usr/bin/crierctl usr/bin/crier-load us
 	usr/share/man/man8/crierd.8.gz usr/share/man/man8/crier-nic.8.gz \
 	usr/share/man/man7/crier-tuning.7.gz \
 	usr/share/bash-completion/completions/crierctl usr/lib/systemd/system/crierd.service \
-	usr/lib/systemd/system/crierd.socket usr/lib/systemd/system/crier-dp.service
+	usr/lib/systemd/system/crierd.socket usr/lib/systemd/system/crier-dp.service \
+	usr/lib/crier/crier.bpf.o usr/lib/crier/egress.bpf.o usr/lib/crier/xmit.bpf.o
 dpkg-deb --contents "$DEB" | grep -v ' root/root ' | grep . && fail "not all is root's"
 want "dates in the package" 1 \
 	"$(dpkg-deb --contents "$DEB" | awk '{ print $4, $5 }' | sort -u | wc -l)"

@@ -179,6 +179,15 @@ echo 10.128.0.1:5004 | members talk
 copies_come one
 echo "ok: the main job with the units' rights"
 
+# Other programs, with no more rights than these; the kernel engine's way out as well.
+before=$(api GET /v1/status | jq -c '[.programs.list[].id]')
+sd systemctl reload crierd.service || fail "systemctl reload: $(sd journalctl -u crierd 2>&1 | tail -n 3)"
+now=$(api GET /v1/status | jq -c '[.programs.list[].id]')
+want "programs that stay after a reload" 0 "$(jq -n "$before - ($before - $now) | length")"
+want_least "programs" 3 "$(jq length <<<"$now")"
+copies_come reloaded
+echo "ok: reloaded"
+
 # Killed: started again, with rooms and the media port as they were.
 want "sockets on the media port" 1 "$(in_edge ss -Hlun sport = 3478 | wc -l)"
 sd systemctl kill --signal=KILL crierd crier-dp

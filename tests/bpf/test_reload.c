@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Other programs in the place of those at work, on two veth pairs of the sandbox's own, va - vb
+ * and ca - cb: what fails half way leaves everything as it was.
+ */
+#include "sandbox.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <net/if.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "load.h"
+
+static const struct tables_size size = {
+	.members4 = 1024, .members6 = 256, .rooms = 15, .streams = 31, .vias = 31, .locals = 16};
+
+static char err[LOADER_ERR_LEN];
+static struct loader *loader;
+static struct tables tables;
+static int fail_at; /* which update of a link fails, counted from 1; 0: none */
+
+/* By the linker's --wrap. */
+int __real_bpf_link_update(int fd, int prog, const struct bpf_link_update_opts *opts);
+int __wrap_bpf_link_update(int fd, int prog, const struct bpf_link_update_opts *opts);
+
+int __wrap_bpf_link_update(int fd, int prog, const struct bpf_link_update_opts *opts)
+{
+	if (fail_at && --fail_at == 0)
+		return -EBUSY;
+	return __real_bpf_link_update(fd, prog, opts);
+}
+
+struct seen {
+	uint32_t prog[2]; /* on va and ca */
+	uint32_t devmap[2][CRIER_KSIZES_N];
+	uint32_t way_out; /* the program in them, which is one */
+};
+
+static uint32_t prog_on(const char *ifname)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, q);
+
+	assert_int_equal(bpf_xdp_query((int)if_nametoindex(ifname), 0, &q), 0);
+	return q.prog_id;
+}
+
+static uint32_t way_out_of(uint32_t devmap)
+{
+	int fd = bpf_map_get_fd_by_id(devmap);
+	struct bpf_map_info info = {0};
+	uint32_t len = sizeof(info), id = 0;
+
+	assert_true(fd >= 0);
+	assert_int_equal(bpf_obj_get_info_by_fd(fd, &info, &len), 0);
+	for (uint32_t i = 0; i < info.max_entries; i++) {
+		struct bpf_devmap_val value;
+
+		assert_int_equal(bpf_map_lookup_elem(fd, &i, &value), 0);
+		assert_true(!id || id == value.bpf_prog.id);
+		id = value.bpf_prog.id;
+	}
+	close(fd);
+	return id;
+}
+
+static struct seen look(void)
+{
+	struct seen s = {{prog_on("va"), prog_on("ca")}, {{0}}, 0};
+
+	for (uint32_t n = 0; n < 2; n++) {
+		for (uint32_t i = 0; i < CRIER_KSIZES_N; i++) {
+			uint32_t key = (n + 1) * CRIER_KSIZES_N + i, way;
+
+			assert_int_equal(bpf_map_lookup_elem(tables_map_fd(&tables, "devmaps"),
+							     &key, &s.devmap[n][i]),
+					 0);
+			way = way_out_of(s.devmap[n][i]);
+			assert_true(!s.way_out || s.way_out == way);
+			s.way_out = way;
+		}
+	}
+	return s;
+}
+
+static int reload(const char *dir)
+{
+	struct loader_reload *r = loader_reload_new(loader, dir);
+	int ret;
+
+	assert_non_null(r);
+	err[0] = '\0';
+	ret = loader_reload_work(r, err);
+	loader_reload_end(r);
+	return ret;
+}
+
+static uint32_t at_work(const char *name)
+{
+	const struct loader_programs *p = loader_programs(loader);
+
+	for (uint32_t i = 0; i < p->n; i++)
+		if (!strcmp(p->program[i].name, name))
+			return p->program[i].id;
+	fail_msg("%s is not at work", name);
+	return 0;
+}
+
+static void all_are_new(const struct seen *a, const struct seen *b)
+{
+	assert_int_not_equal(b->prog[0], a->prog[0]);
+	assert_int_equal(b->prog[0], b->prog[1]);
+	assert_int_equal(b->prog[0], at_work("crier_xdp"));
+	assert_int_not_equal(b->way_out, a->way_out);
+	assert_int_equal(b->way_out, at_work("crier_egress"));
+	for (uint32_t i = 0; i < CRIER_KSIZES_N; i++)
+		assert_int_not_equal(b->devmap[0][i], a->devmap[0][i]);
+}
+
+static void in_place(void **state)
+{
+	struct seen before = look(), now;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		if (reload(NULL))
+			fail_msg("reload: %s", err);
+		now = look();
+		all_are_new(&before, &now);
+		before = now;
+	}
+	/* A directory without objects: those that are built in. */
+	assert_int_equal(reload("/nonexistent"), 0);
+	assert_string_equal(loader_programs(loader)->from, "");
+}
+
+/* Whichever step fails. */
+static void undone(void **state)
+{
+	(void)state;
+	for (int step = 1; step <= 2; step++) {
+		struct seen before = look(), now;
+		uint32_t id = at_work("crier_xdp");
+
+		fail_at = step;
+		assert_int_equal(reload(NULL), -EBUSY);
+		assert_int_equal(fail_at, 0);
+		assert_non_null(strstr(err, "cannot put the new program in the place of"));
+		now = look();
+		assert_memory_equal(&before, &now, sizeof(now));
+		assert_int_equal(at_work("crier_xdp"), id);
+	}
+	in_place(state);
+}
+
+/* One of the interfaces has gone, and its number leads nowhere. */
+static void interface_gone(void **state)
+{
+	struct loader_attached a;
+	uint32_t before = prog_on("va");
+
+	(void)state;
+	sandbox_run("ip link del ca");
+	assert_int_equal(reload(NULL), 0);
+	assert_int_not_equal(prog_on("va"), before);
+
+	sandbox_run("ip link add ca type veth peer name cb && ip link set ca up");
+	assert_int_equal(loader_attach(loader, "ca", 2, LOADER_AUTO, &a, err), 0);
+	assert_int_equal(prog_on("ca"), prog_on("va"));
+	assert_int_equal(loader_devmaps(loader, 2, if_nametoindex("ca")), 0);
+	in_place(state);
+}
+
+/* Attached while the work was done: it has got the program of before. */
+static void interface_came_meanwhile(void **state)
+{
+	struct loader_reload *r = loader_reload_new(loader, NULL);
+	struct loader_attached a;
+
+	(void)state;
+	assert_int_equal(loader_detach(loader, "ca", err), 0);
+	assert_int_equal(loader_reload_work(r, err), 0);
+	assert_int_equal(loader_attach(loader, "ca", 2, LOADER_AUTO, &a, err), 0);
+	assert_int_not_equal(prog_on("ca"), prog_on("va"));
+	loader_reload_end(r);
+	assert_int_equal(prog_on("ca"), prog_on("va"));
+}
+
+static int links_up(void **state)
+{
+	static const char *const names[] = {"va", "ca"};
+	struct loader_attached a;
+	char dir[128];
+	int ret;
+
+	(void)state;
+	snprintf(dir, sizeof(dir), "%s/crier", sandbox_dir);
+	sandbox_run(
+		"ip link add va type veth peer name vb && ip link add ca type veth peer name cb "
+		"&& ip link set va up && ip link set ca up");
+	ret = loader_open(&loader, dir, &size, &tables, err);
+	if (ret < 0)
+		print_error("%s\n", err);
+	if (ret < 0)
+		return ret;
+	tables_publish(&tables);
+	for (uint32_t n = 0; n < 2; n++) {
+		ret = loader_attach(loader, names[n], n + 1, LOADER_AUTO, &a, err);
+		if (!ret)
+			ret = loader_devmaps(loader, n + 1, if_nametoindex(names[n]));
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int all_down(void **state)
+{
+	(void)state;
+	loader_close(loader);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(in_place),
+		cmocka_unit_test(undone),
+		cmocka_unit_test(interface_gone),
+		cmocka_unit_test(interface_came_meanwhile),
+	};
+	int ret = sandbox_enter();
+
+	return ret ? ret : cmocka_run_group_tests(tests, links_up, all_down);
+}

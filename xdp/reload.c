@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Other programs in the place of those at work.
+ *
+ * Nothing that a packet meets changes before all is loaded and all devmaps are filled.  From then
+ * on each step is one that a packet sees whole: an element of "devmaps", a link's program; and
+ * old and new programs may meet, since jobs and tables are of one ABI.
+ */
+#include "loader.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "log.h"
+#include "object.h"
+
+struct loader_reload {
+	struct loader *l;
+	char dir[PIN_PATH_LEN]; /* "": built in */
+	struct bpf_object *in, *out, *xmit;
+	struct loader_programs programs;
+	struct devmap_set devmaps; /* new ones, not yet the loader's */
+	bool changed;		   /* packets meet the new programs */
+};
+
+/* The way in first, for it is what most packets meet; triggers are crier-dp's and wait for it. */
+static const char *const order[] = {PROG_NAME, TRIGGER_NAME};
+
+struct loader_reload *loader_reload_new(struct loader *l, const char *dir)
+{
+	struct loader_reload *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->l = l;
+	snprintf(r->dir, sizeof(r->dir), "%s", dir ? dir : "");
+	devmap_set_init(&r->devmaps);
+	return r;
+}
+
+/* ---- loading ---- */
+
+static bool has_file(const char *dir, const char *name)
+{
+	char path[PIN_PATH_LEN];
+
+	return !pin_path(path, dir, name) && !access(path, F_OK);
+}
+
+/* Some of them there, and some not, is a mistake of the operator's. */
+static int source_choose(struct loader_reload *r, char err[LOADER_ERR_LEN])
+{
+	static const char *const names[] = {"crier.bpf.o", "egress.bpf.o", "xmit.bpf.o"};
+	const char *missing = NULL;
+	uint32_t there = 0;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && *r->dir; i++) {
+		if (has_file(r->dir, names[i]))
+			there++;
+		else
+			missing = names[i];
+	}
+	if (!there) {
+		r->dir[0] = '\0';
+		return 0;
+	}
+	snprintf(r->programs.from, sizeof(r->programs.from), "%.*s", LOADER_ERR_LEN - 1, r->dir);
+	if (!missing)
+		return 0;
+	err_say(err, "%.180s has no %s: all three objects belong there, or none", r->dir, missing);
+	return -ENOENT;
+}
+
+static int one_load(struct loader_reload *r, struct bpf_object **obj, enum object_which which,
+		    const struct bpf_object *before, char err[LOADER_ERR_LEN])
+{
+	int ret = object_open(obj, which, *r->dir ? r->dir : NULL, false, err);
+
+	if (!ret)
+		ret = object_load(*obj, r->l->tables, before, &r->programs, err);
+	if (!ret)
+		return 0;
+	bpf_object__close(*obj);
+	*obj = NULL;
+	return ret;
+}
+
+static int all_load(struct loader_reload *r, char err[LOADER_ERR_LEN])
+{
+	int ret = source_choose(r, err);
+
+	if (!ret)
+		ret = one_load(r, &r->in, OBJECT_IN, r->l->in, err);
+	/* What the kernel has not taken at crierd's start is no reason to keep the rest back. */
+	if (!ret && r->l->egress_fd >= 0)
+		ret = one_load(r, &r->out, OBJECT_OUT, r->l->out, err);
+	if (!ret && !loader_xmit(r->l))
+		ret = one_load(r, &r->xmit, OBJECT_XMIT, NULL, err);
+	return ret;
+}
+
+/* ---- the way out ---- */
+
+static bool port_is_there(const struct loader *l, uint32_t port)
+{
+	char name[IF_NAMESIZE];
+
+	return l->devmaps.fd[port][0] >= 0 && if_indextoname(l->devmap_ifindex[port], name);
+}
+
+static int ways_out_make(struct loader_reload *r, char err[LOADER_ERR_LEN])
+{
+	int fd = object_prog_fd(r->out, EGRESS_NAME);
+
+	for (uint32_t n = 1; n < CRIER_MAX_PORTS; n++) {
+		int ret = port_is_there(r->l, n)
+				  ? devmaps_make(r->devmaps.fd[n], fd, r->l->devmap_ifindex[n])
+				  : 0;
+
+		/* It may have gone meanwhile. */
+		if (!ret || !port_is_there(r->l, n))
+			continue;
+		err_say(err, "cannot make the devmaps of port %u: %s", n, strerror(-ret));
+		return ret;
+	}
+	return 0;
+}
+
+/* The old ones again, where new ones are. */
+static void ways_out_undo(struct loader_reload *r, uint32_t end)
+{
+	for (uint32_t n = 1; n < end; n++) {
+		int ret = r->devmaps.fd[n][0] < 0 ? 0 : devmaps_put(r->l, n, r->l->devmaps.fd[n]);
+
+		if (ret)
+			log_err("crierd: port %u keeps the new way out: %s", n, strerror(-ret));
+	}
+}
+
+static int ways_out_put(struct loader_reload *r, char err[LOADER_ERR_LEN])
+{
+	for (uint32_t n = 1; n < CRIER_MAX_PORTS; n++) {
+		int ret = r->devmaps.fd[n][0] < 0 ? 0 : devmaps_put(r->l, n, r->devmaps.fd[n]);
+
+		if (!ret)
+			continue;
+		err_say(err, "cannot change the devmaps of port %u: %s", n, strerror(-ret));
+		ways_out_undo(r, n + 1);
+		return ret;
+	}
+	return 0;
+}
+
+/* Nobody broadcasts by the old ones any more: each update has waited for that. */
+static void ways_out_keep(struct loader_reload *r)
+{
+	for (uint32_t n = 1; n < CRIER_MAX_PORTS; n++) {
+		if (r->devmaps.fd[n][0] < 0)
+			continue;
+		devmaps_drop(r->l->devmaps.fd[n]);
+		memcpy(r->l->devmaps.fd[n], r->devmaps.fd[n], sizeof(r->devmaps.fd[n]));
+	}
+	devmap_set_init(&r->devmaps);
+}
+
+/* ---- the way in ---- */
+
+static uint32_t prog_id(const struct bpf_object *obj, const char *name)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t len = sizeof(info);
+	int fd = object_prog_fd(obj, name);
+
+	return fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) ? 0 : info.id;
+}
+
+/* One link: if it carries a program of this id, it gets the other. */
+static int link_change(const char *path, uint32_t id, int fd, char err[LOADER_ERR_LEN])
+{
+	struct bpf_link_info info;
+	int link = link_get(path, &info), ret = 0;
+
+	if (link < 0)
+		return 0; /* gone meanwhile, or none of ours */
+	if (info.prog_id == id)
+		ret = bpf_link_update(link, fd, NULL);
+	close(link);
+	/* Its interface is gone. */
+	if (!ret || ret == -ENOLINK)
+		return 0;
+	err_say(err, "cannot put the new program in the place of %.100s: %s", path, strerror(-ret));
+	return ret;
+}
+
+/* All pinned links that carry this program of one object get the other's. */
+static int links_change(const struct loader *l, const struct bpf_object *from,
+			const struct bpf_object *to, const char *name, char err[LOADER_ERR_LEN])
+{
+	int fd = object_prog_fd(to, name), ret = 0;
+	uint32_t id = prog_id(from, name);
+	DIR *dir = opendir(l->pin_dir);
+	char path[PIN_PATH_LEN];
+	struct dirent *e;
+
+	if (!dir || fd < 0 || !id) {
+		err_say(err, "cannot look for the links of %s: %s", name, strerror(errno));
+		ret = -EIO;
+	}
+	while (!ret && (e = readdir(dir)))
+		if (!strncmp(e->d_name, LINK_PREFIX, strlen(LINK_PREFIX)) &&
+		    !pin_path(path, l->pin_dir, e->d_name))
+			ret = link_change(path, id, fd, err);
+	if (dir)
+		closedir(dir);
+	return ret;
+}
+
+static int ways_in_change(const struct loader *l, const struct bpf_object *from,
+			  const struct bpf_object *to, char err[LOADER_ERR_LEN])
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]) && !ret; i++)
+		ret = links_change(l, from, to, order[i], err);
+	return ret;
+}
+
+/* ---- all of it ---- */
+
+static int all_change(struct loader_reload *r, char err[LOADER_ERR_LEN])
+{
+	char undo[LOADER_ERR_LEN];
+	int ret = r->out ? ways_out_make(r, err) : 0;
+
+	if (!ret)
+		ret = ways_out_put(r, err);
+	if (ret)
+		return ret;
+	ret = ways_in_change(r->l, r->l->in, r->in, err);
+	if (!ret && r->xmit) {
+		ret = xmit_attach(r->l, r->xmit);
+		if (ret)
+			err_say(err, "cannot attach to the tracepoint xdp_devmap_xmit: %s",
+				strerror(-ret));
+	}
+	if (!ret) {
+		ways_out_keep(r);
+		return 0;
+	}
+	if (ways_in_change(r->l, r->in, r->l->in, undo))
+		log_err("crierd: %s", undo);
+	ways_out_undo(r, CRIER_MAX_PORTS);
+	return ret;
+}
+
+int loader_reload_work(struct loader_reload *r, char err[LOADER_ERR_LEN])
+{
+	int ret = all_load(r, err);
+
+	if (!ret)
+		ret = all_change(r, err);
+	r->changed = !ret;
+	return ret;
+}
+
+/* An interface that came while the work was done has got the old program. */
+static void adopt(struct loader_reload *r)
+{
+	struct bpf_object *in = r->l->in, *out = r->l->out;
+	char err[LOADER_ERR_LEN];
+
+	if (ways_in_change(r->l, in, r->in, err))
+		log_err("crierd: %s", err);
+	r->l->in = r->in;
+	r->l->prog_fd = object_prog_fd(r->in, PROG_NAME);
+	r->l->out = r->out;
+	r->l->egress_fd = r->out ? object_prog_fd(r->out, EGRESS_NAME) : -1;
+	r->l->programs = r->programs;
+	r->in = in;
+	r->out = out;
+}
+
+void loader_reload_end(struct loader_reload *r)
+{
+	if (r->changed)
+		adopt(r);
+	for (uint32_t n = 0; n < CRIER_MAX_PORTS; n++)
+		devmaps_drop(r->devmaps.fd[n]);
+	bpf_object__close(r->in);
+	bpf_object__close(r->out);
+	bpf_object__close(r->xmit);
+	free(r);
+}
