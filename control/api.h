@@ -30,6 +30,9 @@ int api_listener_error(struct crierd *d, uint32_t room, int why, char *err, size
 /* Mode and lists, for status too. */
 json_t *api_guard_json(const struct crierd *d);
 
+/* For status. */
+json_t *api_features_json(const struct crierd *d);
+
 /* The XDP programs at work, for status too. */
 json_t *api_programs_json(const struct crierd *d);
 

@@ -257,29 +257,6 @@ static json_t *vias_json(const struct crierd *d)
 			 (json_int_t)s.down);
 }
 
-static json_t *features_json(const struct crierd *d)
-{
-	const char *off = d->kernel ? kernel_why_off(d->kernel) : NULL;
-	struct loader_features f = {0};
-	json_t *json;
-
-	loader_features(&f);
-	json = json_pack("{s:b, s:b, s:s}", "btf", f.btf, "xdp_link", f.xdp_link, "kernel",
-			 f.kernel);
-	if (json && f.bpf_jit >= 0)
-		json_object_set_new(json, "bpf_jit", json_boolean(f.bpf_jit));
-	if (json)
-		json_object_set_new(json, "kernel_engine", json_boolean(d->kernel && !off));
-	if (json && off)
-		json_object_set_new(json, "kernel_engine_off", json_string(off));
-	off = d->loader ? loader_xmit(d->loader) : NULL;
-	if (json)
-		json_object_set_new(json, "tx_drops", json_boolean(d->loader && !off));
-	if (json && off)
-		json_object_set_new(json, "tx_drops_off", json_string(off));
-	return json;
-}
-
 static json_t *capacity_json(const struct crierd *d)
 {
 	const struct crier_config *c = d->tables->config;
@@ -316,7 +293,7 @@ void api_status(struct call *call)
 		(json_int_t)ntohs(c->media_port), "capacity", capacity_json(d), "used",
 		used_json(d), "memory_bytes",
 		(json_int_t)(tables_bytes(d->tables) + store_bytes(&d->store)), "features",
-		features_json(d), "programs", api_programs_json(d), "interfaces", ports_json(d),
+		api_features_json(d), "programs", api_programs_json(d), "interfaces", ports_json(d),
 		"workers", workers_json(d), "vias", vias_json(d), "guard", api_guard_json(d),
 		"injector", injector_json(d), "loop_turn_max_us",
 		(json_int_t)(loop->turn_max_ns / 1000), "warnings", warnings_json(d));

@@ -11,6 +11,7 @@
 #define NETDEV_A_DEV_IFINDEX 1
 #define NETDEV_A_DEV_XDP_FEATURES 3
 #define NETDEV_XDP_ACT_NDO_XMIT 4
+#define NETDEV_XDP_ACT_XSK_ZEROCOPY 8
 #define NETDEV_ATTRS 8
 
 struct netdev {
@@ -62,11 +63,11 @@ static int on_family(const struct nlattr *attr, void *arg)
 
 static int on_features(const struct nlattr *attr, void *arg)
 {
-	int *takes = arg;
+	int64_t *features = arg;
 
 	if (mnl_attr_get_type(attr) == NETDEV_A_DEV_XDP_FEATURES &&
 	    mnl_attr_get_payload_len(attr) >= 8)
-		*takes = !!(mnl_attr_get_u64(attr) & NETDEV_XDP_ACT_NDO_XMIT);
+		*features = (int64_t)(mnl_attr_get_u64(attr) & INT64_MAX);
 	return MNL_CB_OK;
 }
 
@@ -98,14 +99,27 @@ void netdev_close(struct netdev *n)
 	free(n);
 }
 
-int netdev_takes_redirects(struct netdev *n, uint32_t ifindex)
+/* 1, 0, or -1: not known. */
+static int has_feature(struct netdev *n, uint32_t ifindex, int64_t bit)
 {
 	struct nlmsghdr *nlh;
-	int takes = -1;
+	int64_t features = -1;
 
 	if (!n)
 		return -1;
 	nlh = put_request(n, n->family, NETDEV_CMD_DEV_GET);
 	mnl_attr_put_u32(nlh, NETDEV_A_DEV_IFINDEX, ifindex);
-	return ask(n, nlh, on_features, &takes) ? -1 : takes;
+	if (ask(n, nlh, on_features, &features) || features < 0)
+		return -1;
+	return !!(features & bit);
+}
+
+int netdev_takes_redirects(struct netdev *n, uint32_t ifindex)
+{
+	return has_feature(n, ifindex, NETDEV_XDP_ACT_NDO_XMIT);
+}
+
+int netdev_zero_copy(struct netdev *n, uint32_t ifindex)
+{
+	return has_feature(n, ifindex, NETDEV_XDP_ACT_XSK_ZEROCOPY);
 }

@@ -14,4 +14,7 @@ void netdev_close(struct netdev *n);
 /* Does it take frames that XDP redirects to it?  1, 0, or -1: not known.  Asks the kernel. */
 int netdev_takes_redirects(struct netdev *n, uint32_t ifindex);
 
+/* Do AF_XDP sockets share their memory with its driver?  Likewise. */
+int netdev_zero_copy(struct netdev *n, uint32_t ifindex);
+
 #endif

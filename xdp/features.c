@@ -64,6 +64,7 @@ void loader_features(struct loader_features *out)
 	memset(out, 0, sizeof(*out));
 	out->bpf_jit = file_is_on("/proc/sys/net/core/bpf_jit_enable");
 	out->btf = !access("/sys/kernel/btf/vmlinux", R_OK);
+	out->broadcasts = kernel_broadcasts();
 	out->xdp_link = !kernel_check(err);
 	if (!uname(&u))
 		snprintf(out->kernel, sizeof(out->kernel), "%.63s", u.release);

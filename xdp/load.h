@@ -51,12 +51,14 @@ struct loader_programs {
 	char from[LOADER_ERR_LEN]; /* the directory, "": built in */
 	uint32_t n;
 	uint32_t load_us; /* all of them: BTF, maps, verifier, JIT */
+	bool jited;	  /* to this machine's instructions */
 	struct loader_program program[LOADER_PROGRAMS];
 };
 
 struct loader_features {
 	int bpf_jit;	 /* net.core.bpf_jit_enable; -1: a namespace that cannot see it */
 	bool btf;	 /* the kernel tells its types */
+	bool broadcasts; /* redirects to all of a devmap */
 	bool xdp_link;	 /* links to XDP programs */
 	char kernel[64]; /* release */
 };

@@ -275,7 +275,10 @@ static void programs_add(struct loader_programs *p, struct bpf_object *obj)
 		snprintf(one->name, sizeof(one->name), "%s", bpf_program__name(prog));
 		one->insns = statistic(log, "processed ");
 		one->verify_us = statistic(log, "verification time ");
-		one->id = bpf_obj_get_info_by_fd(fd, &info, &info_len) ? 0 : info.id;
+		if (bpf_obj_get_info_by_fd(fd, &info, &info_len))
+			info.id = 0;
+		one->id = info.id;
+		p->jited = info.jited_prog_len;
 		p->n++;
 	}
 }

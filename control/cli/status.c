@@ -146,6 +146,28 @@ static void print_workers(const json_t *workers)
 	text_print(t, stdout, "  ");
 }
 
+static void print_table(const json_t *rows)
+{
+	struct text *t;
+	json_t *row;
+	size_t i;
+
+	if (json_array_size(rows) == 0)
+		return;
+	t = text_new("FEATURE|ON|HAS|WHAT IS LOST WITHOUT IT");
+	json_array_foreach (rows, i, row) {
+		const json_t *has = json_object_get(row, "has");
+		const char *on = field_str(row, "interface"), *why = field_str(row, "why");
+
+		text_put(t, "%s", field_str(row, "name"));
+		text_put(t, "%s", *on ? on : "host");
+		text_put(t, "%s", json_is_true(has) ? "yes" : json_is_false(has) ? "NO" : "?");
+		text_put(t, "%s%s%s%s", field_str(row, "without"), *why ? " (" : "", why,
+			 *why ? ")" : "");
+	}
+	text_print(t, stdout, "  ");
+}
+
 static void print_features(const json_t *features)
 {
 	const char *key;
@@ -153,6 +175,8 @@ static void print_features(const json_t *features)
 	bool first = true;
 
 	json_object_foreach ((json_t *)features, key, v) {
+		if (json_is_array(v))
+			continue;
 		char *name = printable(key);
 		char *word = printable(json_string_value(v) ? json_string_value(v) : "");
 
@@ -170,6 +194,7 @@ static void print_features(const json_t *features)
 	}
 	if (!first)
 		putchar('\n');
+	print_table(json_object_get(features, "table"));
 }
 
 static void print_guard(const json_t *guard)

@@ -291,7 +291,15 @@ def _(h):
             "capacity": {k: 1 << 20 for k in used},
             "used": used,
             "memory_bytes": 50_000_000,
-            "features": {"bpf_jit": True, "btf": False, "kernel": "6.1"},
+            "features": {
+                "bpf_jit": True, "btf": False, "kernel": "6.1",
+                "table": [
+                    {"name": "BTF", "has": False, "without": "fewer names", "why": "none there"},
+                    {"name": "zero-copy AF_XDP", "interface": "eth0", "has": None,
+                     "without": "one more copy"},
+                    {"name": "native XDP", "interface": "eth0", "has": True, "without": "speed"}]},
+            "programs": {"from": "built-in", "load_us": 312345, "list": [
+                {"name": "crier_xdp", "id": 7, "verifier_steps": 88000, "verify_us": 200000}]},
             "interfaces": [
                 {
                     "name": "eth7",

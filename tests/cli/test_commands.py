@@ -267,6 +267,10 @@ class Views(harness.Case):
             "kernel 6.1",
         ):
             self.assertIn(part, said)
+        self.assertRegex(said, r"BTF +host +NO +fewer names \(none there\)")
+        self.assertRegex(said, r"zero-copy AF_XDP +eth0 +\? +one more copy")
+        self.assertRegex(said, r"programs: built-in, loaded in 312 ms")
+        self.assertRegex(said, r"crier_xdp +7 +88000 +200")
         self.assertEqual(self.json("status")["node"], "edge1")
 
     def test_stats(self):
