@@ -347,9 +347,6 @@ static void room_judge(struct kernel *k, uint32_t room, uint32_t most)
 		if (row->kernel != word)
 			tbl_store_release(&row->kernel, word);
 	}
-	/* The kernel engine keeps it until kernel_devmaps_changed(). */
-	if (f.pending && row->engine == CRIER_ENGINE_KERNEL)
-		return;
 	if (row->engine != engine)
 		tbl_store_release(&row->engine, engine);
 }
@@ -410,12 +407,10 @@ const char *kernel_room_why(struct kernel *k, uint32_t room, char *text, size_t 
 		return k->port[f.port].untold
 			       ? "before Linux 6.3 it is not known whether a broadcast would arrive"
 			       : "one broadcast could serve it, and will once it is a bit smaller";
-	if (row->engine == CRIER_ENGINE_PAGE)
-		return alone[0] ? strncpy(text, alone, size - 1) : "";
 	f = (struct fit){.err = pages, .size = sizeof(pages)};
 	if (row->wanted == ROOM_WANTED_AUTO && k->dp.fast)
 		snprintf(pages, sizeof(pages), "crier-dp's interfaces take frames without a copy");
-	else
+	else if (row->engine == CRIER_ENGINE_BYPASS)
 		pages_room(k, room, &f);
 	snprintf(text, size, strcmp(alone, pages) && pages[0] ? "%s; and %s" : "%s", alone, pages);
 	return text;

@@ -125,7 +125,7 @@ static void print_workers(const json_t *workers)
 	size_t i;
 
 	if (json_array_size(workers) == 0) {
-		puts("workers: none. Nobody makes copies: start crier-dp");
+		puts("workers: none. XDP makes copies of small rooms; start crier-dp for others");
 		return;
 	}
 	puts("workers:");

@@ -25,6 +25,19 @@ wants()
 	want "the engine of $1" "$2" "$(serving)"
 }
 
+# refuses WORDS: the kernel engine, in these words.
+refuses()
+{
+	! ctl room set talk engine=kernel >"$T/refused" 2>&1 && grep -q -- "$1" "$T/refused"
+}
+
+# refused_for WORDS: soon, for crierd looks at crier-dp four times a second.
+refused_for()
+{
+	wait_until 10 refuses "$1" || fail "not refused with '$1': $(cat "$T/refused")"
+	echo "ok: refused: ${1//\\/}"
+}
+
 come()
 {
 	ctl listener add talk --file "$T/come" >/dev/null || fail "listener add"
@@ -65,14 +78,12 @@ members talk <"$T/stay"
 
 # Triggers need somebody who sends them, and the interface must take what is redirected to it.
 come
-refused 'crier-dp --port xdp:IFACE --port page:crier-page' ctl room set talk engine=kernel
+refused_for 'no crier-dp is running that would send page triggers'
 dp_start
-wait_until 10 answers /v1/status '.workers[0].alive' true || fail "no worker"
-refused 'start it with --port page:crier-page' ctl room set talk engine=kernel
+refused_for 'start it with --port page:crier-page'
 stop dp
 dp_start --port page:crier-page
-wait_until 10 eval 'refused "GRO\|redirects" ctl room set talk engine=kernel' >/dev/null ||
-	fail "not refused while e1 takes no redirects: $(ctl room set talk engine=kernel 2>&1)"
+refused_for 'and interface e1 takes no frames that XDP redirects'
 want "served by" bypass "$(serving)"
 
 # 400 by triggers, 100 by one broadcast.  The sink's program would open e1 too, and close it when
@@ -137,10 +148,18 @@ reconciles talk
 want_least "copies that were counted as lost" "$(judged lost)" "$(room_stat talk tx_full)"
 want "times said" 2 "$(grep -c 'crier-page was removed' "$T/crierd.log")"
 
+# Units leave by an interface that has a link, and again when it is back.
+becomes "e1 takes broadcasts" true /v1/status '.interfaces[] | select(.name == "e1") | .broadcasts'
+in_edge ip link set e1 down
+becomes "e1 without a link" false /v1/status '.interfaces[] | select(.name == "e1") | .broadcasts'
+in_edge ip link set e1 up
+becomes "e1 again" true /v1/status '.interfaces[] | select(.name == "e1") | .broadcasts'
+
 # crier-dp ends: the room waits, but for what fits one broadcast.
 wait_until 10 served_by page || fail "400 are served by $(serving)"
 stop dp
 wait_until 10 served_by none || fail "served by $(serving) without crier-dp"
+want "why" "no crier-dp is running" "$(api GET /v1/rooms/talk | jq -r .why)"
 go
 want "100 without crier-dp" kernel "$(serving)"
 stop crierd

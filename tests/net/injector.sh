@@ -27,6 +27,12 @@ warns_not()
 	! warns "$1"
 }
 
+# unloaded PROGRAM'S-NUMBER
+unloaded()
+{
+	! bpftool prog show id "$1"
+}
+
 serves()
 {
 	[ "$(link crier-pagex .xdp.prog.name)" = crier_trigger ]
@@ -40,7 +46,6 @@ conf_start()
 
 topology
 add_link edge e2 lsn l2
-programs_before=$(bpftool -j prog show | jq length)
 crierd_start
 for end in crier-page crier-pagex; do
 	want "kind of $end" veth "$(link $end .linkinfo.info_kind)"
@@ -109,11 +114,11 @@ want "the program after that" crier_trigger "$(link crier-pagex .xdp.prog.name)"
 
 # Generic mode has no kernel engine, hence no injector.
 stop crierd
+program=$(link crier-pagex .xdp.prog.id)
 in_edge "$CRIERD" --flush || fail "--flush"
 want "the pair after --flush" '' "$(link crier-page .ifname)$(link crier-pagex .ifname)"
 want "pins left" '' "$(find "$PIN_DIR" -mindepth 1 2>/dev/null)"
-wait_until 10 eval "[ \"\$(bpftool -j prog show | jq length)\" = $programs_before ]" ||
-	fail "programs are left: $(bpftool prog show)"
+wait_until 10 unloaded "$program" || fail "its program is left: $(bpftool prog show id "$program")"
 INTERFACES="e0,mode=generic e1" crierd_start
 want "a pair in generic mode" '' "$(link crier-page .ifname)"
 stop crierd
