@@ -38,3 +38,4 @@ grep -qx 'rate 0.05%: 87500 packets in 10 s, 8750/s' "$T/out" ||
 	fail "rtp.lua says: $(grep -v '^call ' "$T/out")"
 
 /usr/bin/python3 "$HERE/generators.py" "$PKTGEN" "$T" || fail "see above"
+echo "ok: rtp.lua, trex.py, rtp-pcap"
