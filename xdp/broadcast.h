@@ -63,7 +63,10 @@ PACKET_INLINE const struct crier_page *broadcast_page(__u32 n, __u32 port,
 	return page;
 }
 
-/* A clone of the place's last job that was never seen could not be made. */
+/*
+ * A clone of the place's last job that was never seen could not be made, the last one in any
+ * case: so its copies are not counted yet.
+ */
 PACKET_INLINE void broadcast_settle(const struct crier_kjob *job)
 {
 	struct crier_room_counters *row;
@@ -74,6 +77,8 @@ PACKET_INLINE void broadcast_settle(const struct crier_kjob *job)
 	kernel_count(CRIER_XDP_kernel_lost, lost);
 	row = kernel_row(owner_room(job->owner), owner_generation(job->owner));
 	KERNEL_ADD(row, tx_full, lost);
+	if (job->seen < job->clones)
+		kernel_copies_count(job);
 }
 
 /* The next place of this CPU's ring, settled; its number in *number. */
@@ -94,6 +99,7 @@ PACKET_INLINE struct crier_kjob *broadcast_place(__u64 *number)
 	counters->c[CRIER_XDP_kernel_jobs] = serial;
 	broadcast_settle(job);
 	job->serial = serial;
+	job->written = job->undone = 0;
 	*number = kernel_number(place, serial);
 	return job;
 }
@@ -242,8 +248,12 @@ __attribute__((noinline)) int broadcast_sum(struct xdp_md *ctx, __u32 head)
 /* Number and key go their ways: the one into a packet of kernel.h's shape, which goes, too. */
 PACKET_INLINE int broadcast_go(struct xdp_md *ctx, const struct broadcast *b, void *clones)
 {
-	__u8 *data = (__u8 *)(long)ctx->data, *end = (__u8 *)(long)ctx->data_end;
+	__u8 *data, *end;
 
+	if (!broadcast_begin_copies(ctx, kernel_place(b->number)))
+		return XDP_DROP;
+	data = (__u8 *)(long)ctx->data;
+	end = (__u8 *)(long)ctx->data_end;
 	if (data + KERNEL_HEAD > end)
 		return XDP_DROP;
 	*(__u16 *)(data + 6) = (__u16)b->number;

@@ -84,7 +84,6 @@ struct {
 #include "steer.h"
 
 #include "broadcast.h"
-#include "capture.h"
 
 #include "trigger_take.h"
 

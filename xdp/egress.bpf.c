@@ -39,72 +39,11 @@ ARRAY(kernel_counters, crier_room_counters);
 ARRAY(xdp_counters, crier_xdp_counters);
 
 #include "capture.h"
-#include "rewrite.h"
-#include "target.h"
+#include "copy.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* Read by object.c before the kernel is asked to take anything. */
 const volatile __u32 crier_abi SEC(".rodata.abi") = CRIER_ABI;
-
-PACKET_INLINE int write4(struct xdp_md *ctx, const struct target *to,
-			 const struct rewrite_packet *packet, __u32 head)
-{
-	__u8 *eth = (__u8 *)(long)ctx->data, *end = (__u8 *)(long)ctx->data_end, *ip;
-	struct rewrite_base base;
-	struct rewrite_udp *udp;
-
-	if (eth + REWRITE_LINK_MAX > end || head > REWRITE_LINK_MAX)
-		return XDP_DROP;
-	ip = eth + head;
-	if (ip + PACKET_IP4_LEN + PACKET_UDP_LEN > end)
-		return XDP_DROP;
-	rewrite_link(eth, to->via, to->hw, to->mac, 0);
-	udp = (struct rewrite_udp *)(ip + PACKET_IP4_LEN);
-	base = rewrite_begin4((struct rewrite_ip4 *)ip, udp, packet, to->via->local.w[3]);
-	rewrite_copy4((struct rewrite_ip4 *)ip, udp, base, to->dst.w[3], to->port);
-	return XDP_PASS;
-}
-
-PACKET_INLINE int write6(struct xdp_md *ctx, const struct target *to,
-			 const struct rewrite_packet *packet, __u32 head)
-{
-	__u8 *eth = (__u8 *)(long)ctx->data, *end = (__u8 *)(long)ctx->data_end, *ip;
-	struct rewrite_base base;
-	struct rewrite_udp *udp;
-
-	if (eth + REWRITE_LINK_MAX > end || head > REWRITE_LINK_MAX)
-		return XDP_DROP;
-	ip = eth + head;
-	if (ip + PACKET_IP6_LEN + PACKET_UDP_LEN > end)
-		return XDP_DROP;
-	rewrite_link(eth, to->via, to->hw, to->mac, 1);
-	udp = (struct rewrite_udp *)(ip + PACKET_IP6_LEN);
-	base = rewrite_begin6((struct rewrite_ip6 *)ip, udp, packet, &to->via->local);
-	rewrite_copy6((struct rewrite_ip6 *)ip, udp, base, &to->dst, to->port);
-	return XDP_PASS;
-}
-
-/* The clone's headers.  There is room for them, but for a job of an older program (kernel.h). */
-PACKET_INLINE int copy_write(struct xdp_md *ctx, const struct crier_kjob *job,
-			     const struct target *to)
-{
-	const struct rewrite_packet packet = {
-		.payload_len = job->payload_len,
-		.payload_sum = job->payload_sum,
-		.src_port = job->src_port,
-		.id = job->id,
-		.dscp = job->dscp,
-		.ttl = job->ttl,
-		.df = job->df,
-	};
-	__u32 head = rewrite_link_len(to->via);
-	int more = (int)(head + (to->family6 ? PACKET_IP6_LEN : PACKET_IP4_LEN) + PACKET_UDP_LEN) -
-		   (job->head ? job->head : KERNEL_HEAD);
-
-	if (more && bpf_xdp_adjust_head(ctx, -more))
-		return XDP_DROP;
-	return to->family6 ? write6(ctx, to, &packet, head) : write4(ctx, to, &packet, head);
-}
 
 /* The job whose clone this is, or NULL: it is gone. */
 PACKET_INLINE struct crier_kjob *job_of(struct xdp_md *ctx, __u32 *place)
@@ -122,36 +61,14 @@ PACKET_INLINE struct crier_kjob *job_of(struct xdp_md *ctx, __u32 *place)
 	return job && kernel_number(*place, job->serial) == number ? job : 0;
 }
 
-/* The last clone's member, as he was on the way in. */
-PACKET_INLINE int held_get(__u32 place, struct target *to)
-{
-	const struct crier_kheld *held = bpf_map_lookup_elem(&kheld, &place);
-	__u32 via;
-
-	if (!held)
-		return 0;
-	via = held->via;
-	to->via = bpf_map_lookup_elem(&vias, &via);
-	to->dst = held->dst;
-	to->hw = held->hw;
-	to->mac = held->mac;
-	to->port = held->port;
-	to->family6 = held->family6;
-	return !!to->via;
-}
-
 PACKET_INLINE void copy_capture(struct xdp_md *ctx, const struct crier_kjob *job)
 {
-	__u64 wanted = capture_wanted();
 	const struct crier_port *port;
 	__u32 n = job->port;
 
-	if (!wanted)
-		return;
 	port = bpf_map_lookup_elem(&ports, &n);
-	if (port)
-		capture_take(ctx, wanted, port->ifindex, CRIER_CAPTURE_COPY,
-			     owner_room(job->owner));
+	if (port && capture_packet(ctx, port->ifindex, CRIER_CAPTURE_COPY, owner_room(job->owner)))
+		kernel_count(CRIER_XDP_drop_capture, 1);
 }
 
 /* For xmit.bpf.c, which sees what became of it. */
@@ -166,41 +83,98 @@ PACKET_INLINE void pass_note(__u32 place)
 	x->passed++;
 }
 
+/* Whose copy the clone is to be; 0: nobody's, counted. */
+PACKET_INLINE int clone_target(struct crier_kjob *job, const struct crier_kheld *held, int last,
+			       struct target *to)
+{
+	__u32 slot;
+
+	if (last && job->held) {
+		to->dst = held->dst;
+		to->port = held->port;
+		to->number = held->via;
+		to->family6 = held->family6;
+		return 1;
+	}
+	slot = member_take(job);
+	if (slot < 2 * CRIER_PAGE_SLOTS)
+		return member_get(job, slot, to);
+	kernel_count(CRIER_XDP_kernel_spare, 1);
+	return 0;
+}
+
+/* By the held member's via, as that was judged on the way in?  Else 0. */
+PACKET_INLINE int clone_shares(const struct crier_kjob *job, const struct crier_kheld *held,
+			       struct target *to)
+{
+	__u32 via = held->via;
+
+	if (!job->held || to->number != held->via || to->family6 != held->family6)
+		return 0;
+	to->hw = held->hw;
+	to->mac = held->mac;
+	if (!held->len)
+		to->via = bpf_map_lookup_elem(&vias, &via);
+	return 1;
+}
+
+/*
+ * Headers for the target's via: those that the clone brings along, or others.  Their length;
+ * 0: there are none, counted.
+ */
+PACKET_INLINE __u32 clone_head(struct xdp_md *ctx, struct crier_kjob *job,
+			       const struct crier_kheld *held, struct target *to)
+{
+	int shares = clone_shares(job, held, to), more;
+	__u32 len = shares ? held->len : 0, brings = len;
+
+	if (!shares && !member_judge(job, to))
+		return 0;
+	job->taken++;
+	if (!brings && to->via)
+		len = copy_head_len(to->via, to->family6);
+	more = (int)len - (job->head ? job->head : KERNEL_HEAD);
+	if (len && (!more || !bpf_xdp_adjust_head(ctx, -more)) &&
+	    (brings || copy_begin(ctx, 0, job, to)))
+		return len;
+	why_count(kernel_row(owner_room(job->owner), owner_generation(job->owner)), WHY_MTU);
+	return 0;
+}
+
+PACKET_INLINE int clone_serve(struct xdp_md *ctx, struct crier_kjob *job, __u32 place, int last)
+{
+	const struct crier_kheld *held = bpf_map_lookup_elem(&kheld, &place);
+	struct target to = {0};
+	__u32 len;
+
+	if (!held || !clone_target(job, held, last, &to))
+		return XDP_DROP;
+	len = clone_head(ctx, job, held, &to);
+	if (!len || !copy_end(ctx, len, job, &to))
+		return XDP_DROP;
+	if (job->watched)
+		copy_capture(ctx, job);
+	pass_note(place);
+	job->written++;
+	return XDP_PASS;
+}
+
 PACKET_INLINE int egress(struct xdp_md *ctx)
 {
-	struct crier_room_counters *row;
-	struct target to = {0};
 	struct crier_kjob *job;
-	__u32 place = 0, slot;
+	__u32 place = 0;
+	int action, last;
 
 	job = job_of(ctx, &place);
 	if (!job) {
 		kernel_count(CRIER_XDP_kernel_stale, 1);
 		return XDP_DROP;
 	}
-	row = kernel_row(owner_room(job->owner), owner_generation(job->owner));
-	if (++job->seen == job->clones && job->held) {
-		if (!held_get(place, &to))
-			return XDP_DROP;
-	} else {
-		slot = member_take(job);
-		if (slot >= 2 * CRIER_PAGE_SLOTS) {
-			kernel_count(CRIER_XDP_kernel_spare, 1);
-			return XDP_DROP;
-		}
-		if (!member_judge(job, row, slot, &to))
-			return XDP_DROP;
-	}
-	job->taken++;
-	if (copy_write(ctx, job, &to) == XDP_DROP) {
-		why_count(row, WHY_MTU);
-		return XDP_DROP;
-	}
-	copy_capture(ctx, job);
-	pass_note(place);
-	kernel_count(CRIER_XDP_kernel_copies, 1);
-	KERNEL_ADD(row, copies, 1);
-	return XDP_PASS;
+	last = ++job->seen == job->clones;
+	action = clone_serve(ctx, job, place, last);
+	if (last)
+		kernel_copies_count(job);
+	return action;
 }
 
 SEC("xdp/devmap")

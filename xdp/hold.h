@@ -10,7 +10,8 @@
 #ifndef CRIER_HOLD_H
 #define CRIER_HOLD_H
 
-#include "target.h"
+#include "capture.h"
+#include "copy.h"
 
 enum hold { HOLD_NONE, HOLD_FOUND, HOLD_GO_ON };
 
@@ -22,7 +23,6 @@ __attribute__((noinline)) int broadcast_hold_next(__u32 place)
 {
 	struct crier_kjob *job = bpf_map_lookup_elem(&kjobs, &place);
 	struct crier_kheld *held = bpf_map_lookup_elem(&kheld, &place);
-	struct crier_room_counters *row;
 	struct target to = {0};
 	__u32 slot;
 
@@ -31,8 +31,7 @@ __attribute__((noinline)) int broadcast_hold_next(__u32 place)
 	slot = member_take(job);
 	if (slot >= 2 * CRIER_PAGE_SLOTS)
 		return HOLD_NONE;
-	row = kernel_row(owner_room(job->owner), owner_generation(job->owner));
-	if (!member_judge(job, row, slot, &to))
+	if (!member_get(job, slot, &to) || !member_judge(job, &to))
 		return HOLD_GO_ON;
 	held->dst = to.dst;
 	held->hw = to.hw;
@@ -40,6 +39,7 @@ __attribute__((noinline)) int broadcast_hold_next(__u32 place)
 	held->port = to.port;
 	held->via = to.number;
 	held->family6 = to.family6;
+	held->len = (__u8)copy_head_len(to.via, to.family6);
 	job->held = slot + 1;
 	return HOLD_FOUND;
 }
@@ -57,6 +57,36 @@ PACKET_INLINE int broadcast_hold(__u32 place)
 			return found == HOLD_FOUND;
 	}
 	return 0;
+}
+
+/*
+ * Writes the headers by that member's via into a packet of kernel.h's shape, for all who
+ * leave by the same; if there is room.
+ */
+__attribute__((noinline)) int broadcast_begin_copies(struct xdp_md *ctx, __u32 place)
+{
+	struct crier_kjob *job = bpf_map_lookup_elem(&kjobs, &place);
+	struct crier_kheld *held = bpf_map_lookup_elem(&kheld, &place);
+	struct target to = {0};
+	__u32 via;
+
+	if (!job || !held)
+		return 0;
+	job->watched =
+		(__u8)capture_wants(capture_wanted(), CRIER_CAPTURE_COPY, owner_room(job->owner));
+	via = held->via;
+	to.via = bpf_map_lookup_elem(&vias, &via);
+	to.hw = held->hw;
+	to.mac = held->mac;
+	to.family6 = held->family6;
+	if (!to.via)
+		return 0;
+	if (held->len > job->head) {
+		/* The device takes no such frame, or nearly: see broadcast_head(). */
+		held->len = 0;
+		return 1;
+	}
+	return copy_begin(ctx, job->head - held->len, job, &to);
 }
 
 #endif

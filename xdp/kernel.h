@@ -4,10 +4,11 @@
  * BPF only.
  *
  * Between them a packet has one shape, whatever it came as: room for the headers of any of
- * its copies, of which only Ethernet's source MAC means anything, then the payload and
- * nothing after.  Room there must be on the way in: a frame that came by a zero-copy socket's
- * ring has none before its head once it is redirected (xdp_convert_zc_to_xdp_frame() in
- * net/core/xdp.c), so on the way out a head may shrink but not grow.
+ * its copies, in which Ethernet's source MAC is the job's number (copy.h says what else may
+ * stand there), then the payload and nothing after.  Room there must be on the way in: a frame that
+ * came by a zero-copy socket's ring has none before its head once it is redirected
+ * (xdp_convert_zc_to_xdp_frame() in net/core/xdp.c), so on the way out a head may shrink but not
+ * grow.
  */
 #ifndef CRIER_KERNEL_H
 #define CRIER_KERNEL_H
@@ -71,5 +72,19 @@ PACKET_INLINE struct crier_room_counters *kernel_row(__u32 room, __u32 generatio
 		if (row) \
 			__sync_fetch_and_add(&(row)->field, n); \
 	} while (0)
+
+/* A job's copies, once: with its last clone, or when its place is used again. */
+PACKET_INLINE void kernel_copies_count(const struct crier_kjob *job)
+{
+	struct crier_room_counters *row;
+	__u64 left = (__u64)job->written - job->undone;
+
+	if (!job->written)
+		return;
+	kernel_count(CRIER_XDP_kernel_copies, job->written);
+	row = kernel_row(owner_room(job->owner), owner_generation(job->owner));
+	if (left)
+		KERNEL_ADD(row, copies, left);
+}
 
 #endif

@@ -617,11 +617,14 @@ struct crier_kjob {
 	__be16 src_port;
 	__be16 id;
 	__u8 dscp, ttl, df;
-	__u8 head;   /* bytes of its clones before the payload; 0: KERNEL_HEAD */
-	__u16 seen;  /* clones so far */
-	__u16 taken; /* members that have had theirs, copy or not */
-	__u32 held;  /* 1 + the place of the member in "kheld", 0: there is none */
-	__u64 reserved;
+	__u8 head;     /* bytes of its clones before the payload; 0: KERNEL_HEAD */
+	__u16 seen;    /* clones so far */
+	__u16 taken;   /* members that have had theirs, copy or not */
+	__u32 held;    /* 1 + the place of the member in "kheld", 0: there is none */
+	__u16 written; /* copies; added to counters with the last clone */
+	__u16 undone;  /* of these, not taken by the device */
+	__u8 watched;  /* capture wants its copies */
+	__u8 pad1[3];
 };
 CRIER_ASSERT_SIZE(struct crier_kjob, 128);
 CRIER_ASSERT_OFFSET(struct crier_kjob, payload_len, 96);
@@ -637,7 +640,8 @@ struct crier_kheld {
 	__be16 port;
 	__u16 via;
 	__u8 family6;
-	__u8 pad0[3];
+	__u8 len; /* of the headers by his via, just before the payload; 0: not there */
+	__u8 pad0[2];
 };
 CRIER_ASSERT_SIZE(struct crier_kheld, 40);
 

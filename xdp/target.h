@@ -163,25 +163,31 @@ PACKET_INLINE void why_count(struct crier_room_counters *row, enum why why)
 		KERNEL_ADD(row, mtu, 1);
 }
 
-/* The member of that slot, if he is to have a copy; else 0, and it is counted why not. */
-PACKET_INLINE int member_judge(struct crier_kjob *job, struct crier_room_counters *row, __u32 slot,
-			       struct target *to)
+/* The member of that slot; 0: there is none any more, and it is counted. */
+PACKET_INLINE int member_get(struct crier_kjob *job, __u32 slot, struct target *to)
 {
 	enum crier_xdp_counter verdict;
-	enum why why;
+	struct crier_room_counters *row;
 
 	verdict = slot < CRIER_PAGE_SLOTS ? member4_get(job, slot, to) : member6_get(job, slot, to);
-	if (verdict != CRIER_XDP_N) {
-		job->taken++;
-		kernel_count(verdict, 1);
-		KERNEL_ADD(row, due, -1ULL);
-		return 0;
-	}
-	why = via_judge(job, to);
+	if (verdict == CRIER_XDP_N)
+		return 1;
+	job->taken++;
+	kernel_count(verdict, 1);
+	row = kernel_row(owner_room(job->owner), owner_generation(job->owner));
+	KERNEL_ADD(row, due, -1ULL);
+	return 0;
+}
+
+/* May he have a copy?  0: it is counted why not. */
+PACKET_INLINE int member_judge(struct crier_kjob *job, struct target *to)
+{
+	enum why why = via_judge(job, to);
+
 	if (why == WHY_NOT)
 		return 1;
 	job->taken++;
-	why_count(row, why);
+	why_count(kernel_row(owner_room(job->owner), owner_generation(job->owner)), why);
 	return 0;
 }
 

@@ -46,13 +46,17 @@ enum { ARG_FROM, ARG_TO, ARG_SENT, ARG_DROPS, ARG_ERR };
 /* One copy was none: of which room its job tells, which is there until the poll ends. */
 static __always_inline __u32 uncopy(__u32 place, int err)
 {
-	const struct crier_kjob *job = bpf_map_lookup_elem(&kjobs, &place);
+	struct crier_kjob *job = bpf_map_lookup_elem(&kjobs, &place);
 	struct crier_room_counters *row;
 
 	if (!job)
 		return 0;
 	row = kernel_row(owner_room(job->owner), owner_generation(job->owner));
-	KERNEL_ADD(row, copies, -1ULL);
+	/* It is not counted before its job's last clone. */
+	if (job->seen < job->clones)
+		job->undone++;
+	else
+		KERNEL_ADD(row, copies, -1ULL);
 	if (err)
 		KERNEL_ADD(row, link_down, 1);
 	else

@@ -118,6 +118,9 @@ static inline void page_make(uint32_t page, bool family6)
 	world.pages[page].egress_port = PORT;
 }
 
+/* Which via is the first member's: he is the one held for the last clone. */
+static uint32_t via_turn;
+
 /* n4 and n6 members, some places apart, by all the vias of their family in turn. */
 static inline void members_make(uint32_t n4, uint32_t n6)
 {
@@ -126,9 +129,9 @@ static inline void members_make(uint32_t n4, uint32_t n6)
 	page_make(PAGE4, false);
 	page_make(page6, true);
 	for (uint32_t i = 0; i < n4; i++)
-		member_put(false, i * 255 / n4, 1 + i % 3);
+		member_put(false, i * 255 / n4, 1 + (i + via_turn) % 3);
 	for (uint32_t i = 0; i < n6; i++)
-		member_put(true, i * 255 / n6, 4 + i % 3);
+		member_put(true, i * 255 / n6, 4 + (i + via_turn) % 3);
 	world.rooms[ROOM].kernel = kernel_word(n4 ? PAGE4 : 0, n6 ? page6 : 0, PORT);
 	world.rooms[ROOM].engine = CRIER_ENGINE_KERNEL;
 	*row() = (struct crier_room_counters){.generation = world.rooms[ROOM].generation};
