@@ -34,8 +34,9 @@
 #include "broadcast.skel.h"
 
 #define PAYLOAD 112 /* 154 bytes of frame */
-#define LATE_NS 50000000ULL
-#define NAP_NS 20000
+/* How long to wait for a packet's copies, and how often to look: so much, and more for each. */
+#define LATE_NS(n) (50000000ULL + (n)*10000)
+#define NAP_NS(n) (20000 + (long)(n)*40)
 
 static int fail(const char *what, int err)
 {
@@ -228,14 +229,14 @@ static double own_s(pid_t pid)
 }
 
 /* Until no more than `most` copies are missing, but not for ever.  Sleeps: others need the CPU. */
-static int wait_seen(const struct broadcast_count *c, uint64_t due, uint64_t most)
+static int wait_seen(const struct broadcast_count *c, uint64_t due, uint64_t n, uint64_t most)
 {
-	const struct timespec nap = {.tv_nsec = NAP_NS};
+	const struct timespec nap = {.tv_nsec = NAP_NS(n)};
 	uint64_t end = 0;
 
 	while (counts_sum(c) + most < due) {
 		if (!end)
-			end = now_ns() + LATE_NS;
+			end = now_ns() + LATE_NS(n);
 		else if (now_ns() > end)
 			return 0;
 		nanosleep(&nap, NULL);
@@ -267,18 +268,18 @@ static int cmd_send(char **arg)
 			return fail("send", errno);
 		sent++;
 		due += n;
-		if (!wait_seen(c, due, flight * n)) {
+		if (!wait_seen(c, due, n, flight * n)) {
 			late++;
 			due = counts_sum(c);
 		}
 	}
-	late += !wait_seen(c, due, 0);
+	late += !wait_seen(c, due, n, 0);
 	seen = counts_sum(c) - base;
 	busy = busy_s() - busy;
 	own = own_s(pid) - own;
 	printf("{\"sent\":%" PRIu64 ",\"due\":%" PRIu64 ",\"seen\":%" PRIu64 ",\"late\":%" PRIu64
 	       ",\"seconds\":%.6f,\"busy\":%.3f,\"own\":%.3f}\n",
-	       sent, sent * n, seen, late, (double)(now_ns() - start) / 1e9, busy, busy - own);
+	       sent, sent * n, seen, late, (double)(now_ns() - start) / 1e9, busy, own);
 	return 0;
 }
 

@@ -61,27 +61,38 @@ kernel_note()
 		while read -r line; do note "kernel: $line"; done
 }
 
-# kernel_case CASE N: the room has N members and the kernel engine.
+# kernel_case CASE N FLIGHT [BARE]: the room has N members.  BARE: how many a bare broadcast has, 0: none
+# is run; else N.
 kernel_case()
 {
-	local round
+	local round bare=null
 	for ((round = 1; round <= KERNEL_ROUNDS; round++)); do
-		printf '{"ours":%s,"bare":%s}\n' "$(fan_send "$2" 0)" "$(fan_bare "$2")" >>"$T/rounds"
+		[ "${4-$2}" = 0 ] || bare=$(fan_bare "${4-$2}")
+		printf '{"ours":%s,"bare":%s}\n' "$(fan_send "$2" "$3")" "$bare" >>"$T/rounds"
 	done
 	kernel_note "$1" <"$T/rounds"
 	kernel_lines "$1" <"$T/rounds"
 	rm "$T/rounds"
 }
 
-# room_of N [FIRST]: N members more.
-room_of()
+served_by()
 {
-	listeners "$1" "${2:-1}" | members bench
+	[ "$(api GET /v1/rooms/bench | jq -r .serving)" = "$1" ]
+}
+
+# kernel_room N ENGINE SERVING: the room gets N members in all.
+kernel_room()
+{
+	local had
+	had=$(count_of bench)
+	listeners $(($1 - had)) $((had + 1)) | members bench
+	ctl room set bench engine="$2" >/dev/null || fail "room set"
+	wait_until 10 served_by "$3" || fail "$1 members are served by $(api GET /v1/rooms/bench)"
 }
 
 bench_kernel()
 {
-	local n had=0
+	local n
 	topology
 	in_lsn "$FAN" sink l0 "$COUNTS" || fail "the sink"
 	in_edge ip neigh replace 10.2.0.2 lladdr "$(mac_of lsn l0)" dev e1 nud permanent
@@ -89,9 +100,17 @@ bench_kernel()
 	ctl set unit_slots 256 >/dev/null || fail "set"
 	room bench 5000 --payload udp
 	for n in 16 64 128 256; do
-		room_of $((n - had)) $((had + 1))
-		had=$n
-		ctl room set bench engine=kernel >/dev/null || fail "room set"
-		kernel_case "own packet, $n members" "$n"
+		kernel_room "$n" kernel kernel
+		kernel_case "own packet, $n members" "$n" 0
 	done
+	# crier-dp has two packets to work on, so that it need not wait for the publisher.
+	{ ctl set unit_slots 128 && ctl set pace_pct 0; } >/dev/null || fail "set"
+	dp_start --port page:crier-page >/dev/null
+	KERNEL_ROUNDS=9 KERNEL_S=0.5
+	for n in 1000 10000 50000; do
+		kernel_room "$n" kernel page
+		kernel_case "triggers, $n members" "$n" 1 128
+	done
+	kernel_room "$n" bypass bypass
+	kernel_case "AF_XDP, $n members" "$n" 1 0
 }
