@@ -81,6 +81,13 @@ struct {
 	__type(value, struct guard_caps);
 } guard_caps SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct steer_clock);
+} steer_clock SEC(".maps");
+
 #include "steer.h"
 
 #include "broadcast.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * bench_guard CPU: ns a packet for each verdict, by test runs of the loaded program, its
+ * bench_guard CPU [WORDS]: ns a packet for each verdict, by test runs of the loaded program, its
  * sources going round: neighbours in turn (warm), or all over the place (random); without lists,
  * and with 100,000 prefixes of each family (lists).  And packets dropped a second on a veth beside
- * a program that does nothing else.  Each line is measured beside its empty run or its ceiling, in
+ * a program that does nothing else.  WORDS: only lines with them.  Each line is measured beside its empty run or its ceiling, in
  * turns.
  */
 #include "tests/bpf/sandbox.h"
@@ -231,10 +231,23 @@ static double run(int prog)
 	return opts.duration;
 }
 
+static const char *words;
+
+static bool wanted(const char *name, const char *more)
+{
+	char line[128];
+
+	snprintf(line, sizeof(line), "%s%s", name, more);
+	return !words || strstr(line, words);
+}
+
 static void bench_runs(const struct bench_case *c, int random, int list)
 {
 	double net[ROUNDS], empty[ROUNDS], ns;
 
+	if (!wanted(c->packet.name, random ? (list ? ", random, lists" : ", random")
+					   : (list ? ", warm, lists" : ", warm")))
+		return;
 	prepare(c, random, list);
 	for (int i = 0; i < ROUNDS; i++) {
 		uint64_t before;
@@ -296,6 +309,8 @@ static void bench_flood(const struct bench_case *c, int random)
 {
 	double drops[ROUNDS], bare[ROUNDS], mine, ceiling;
 
+	if (!wanted(c->packet.name, random ? ", flood, random" : ", flood, warm"))
+		return;
 	prepare(c, random, c->list);
 	for (int i = 0; i < ROUNDS; i++) {
 		uint64_t before = counted(c->packet.want);
@@ -319,6 +334,7 @@ int main(int argc, char **argv)
 
 	if (ret)
 		return ret;
+	words = argc > 2 ? argv[2] : NULL;
 	cpu_pin(pthread_self(), argc > 1 ? atoi(argv[1]) : sched_getcpu());
 	world_make();
 	skel = guard_bpf__open_and_load();
