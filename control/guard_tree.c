@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHILDREN (CRIER_GUARD_KEYS + 1)
 #define LAST_KEY UINT64_MAX
+#define FEW 8	 /* steps of a bucket that need no directory: three looks find one */
 #define DEPTH 66 /* prefixes within each other: lengths 0 to 64, and a tree instead of them */
 
 /* Where the answer changes: from key on it is value. */
@@ -35,8 +35,8 @@ struct nesting {
 };
 
 struct build {
-	struct crier_guard_node *nodes;
-	uint32_t next, end; /* nodes that are free */
+	struct crier_guard_cell *cells;
+	uint32_t next, end; /* cells that are free */
 };
 
 /* ---- keys ---- */
@@ -135,39 +135,73 @@ static void ranges_end(struct nesting *o, struct steps *s)
 
 /* ---- the tree ---- */
 
-/* Node k and all below it, in the order of their keys: takes steps from *at on. */
-static void fill(struct crier_guard_node *tree, uint32_t nodes, uint32_t k, const struct steps *s,
-		 uint32_t *at)
+static uint64_t bucket_of(const struct steps *s, uint64_t key, uint32_t shift)
 {
-	const struct step end = {LAST_KEY, s->step[s->n - 1].value};
+	return (key - s->step[0].key) >> shift;
+}
 
-	for (uint32_t i = 0; i < CHILDREN; i++) {
-		uint32_t child = k * CHILDREN + 1 + i;
-		const struct step *step;
+/* The least for which there are not too many buckets: two are no more than one, in cells. */
+static uint32_t shift_for(const struct steps *s)
+{
+	uint32_t shift = 0, most = s->n < 2 ? 1 : s->n / 2;
 
-		if (child < nodes)
-			fill(tree, nodes, child, s, at);
-		if (i == CRIER_GUARD_KEYS)
-			break;
-		step = *at < s->n ? &s->step[(*at)++] : &end;
-		tree[k].key[i] = step->key;
-		tree[k].value[i] = step->value;
+	while (shift < 63 && bucket_of(s, s->step[s->n - 1].key, shift) >= most)
+		shift++;
+	return shift;
+}
+
+/*
+ * A head and its buckets at b->next, and `skip` cells behind them left free; steps stand from
+ * cell root + first on, and 0 means just behind the buckets.  0 or -ENOSPC.
+ */
+static int directory_put(struct build *b, uint32_t root, uint32_t first, const struct steps *s,
+			 uint32_t level, uint32_t skip)
+{
+	uint32_t shift = shift_for(s);
+	uint32_t buckets = (uint32_t)bucket_of(s, s->step[s->n - 1].key, shift) + 1;
+	uint32_t size = 1 + (buckets + 1) / 2;
+	struct crier_guard_cell *head = &b->cells[b->next];
+	int err = 0;
+
+	if (size + skip > b->end - b->next)
+		return -ENOSPC;
+	b->next += size + skip;
+	first = first ? first : size;
+	memset(head, 0, size * sizeof(*head));
+	*head = (struct crier_guard_cell){
+		.key = s->step[0].key, .value = shift, .buckets = buckets};
+	for (uint32_t k = 0, i = 0; k < buckets && !err; k++) {
+		struct crier_guard_cell *cell = &head[1 + k / 2];
+		struct steps own = {.step = &s->step[i]};
+
+		cell->bucket[k % 2].from = first + i;
+		while (i < s->n && bucket_of(s, s->step[i].key, shift) == k)
+			i++, own.n++;
+		cell->bucket[k % 2].to = first + i;
+		if (own.n <= FEW || level + 1 == CRIER_GUARD_LEVELS)
+			continue;
+		cell->bucket[k % 2].to = CRIER_GUARD_AGAIN | (b->next - root);
+		err = directory_put(b, root, first + i - own.n, &own, level + 1, 0);
 	}
+	return err;
 }
 
 /* The root's number, 0 if nothing is said of any key; or -ENOSPC. */
 static int64_t tree_put(struct build *b, const struct steps *s)
 {
-	uint32_t nodes = (s->n + CRIER_GUARD_KEYS - 1) / CRIER_GUARD_KEYS, root = b->next, at = 0;
+	uint32_t root = b->next, first;
+	struct crier_guard_cell *tree = &b->cells[root];
+	int err;
 
-	if (!nodes)
+	if (!s->n)
 		return 0;
-	if (nodes > b->end - b->next)
-		return -ENOSPC;
-	b->next += nodes;
-	memset(&b->nodes[root], 0, nodes * sizeof(*b->nodes));
-	fill(&b->nodes[root], nodes, 0, s, &at);
-	b->nodes[root].nodes = nodes;
+	err = directory_put(b, root, 0, s, 0, s->n);
+	if (err)
+		return err;
+	first = 1 + (tree->buckets + 1) / 2;
+	for (uint32_t i = 0; i < s->n; i++)
+		tree[first + i] =
+			(struct crier_guard_cell){.key = s->step[i].key, .value = s->step[i].value};
 	return root;
 }
 
@@ -245,10 +279,10 @@ static int families_put(struct build *b, const struct crier_guard_prefix *p, uin
 	return 0;
 }
 
-int guard_tree_build(const struct crier_guard_prefix *p, uint32_t n, struct crier_guard_node *nodes,
+int guard_tree_build(const struct crier_guard_prefix *p, uint32_t n, struct crier_guard_cell *cells,
 		     uint32_t first, uint32_t most, uint64_t *roots, uint32_t *used)
 {
-	struct build b = {.nodes = nodes, .next = first, .end = first + most};
+	struct build b = {.cells = cells, .next = first, .end = first + most};
 	struct crier_guard_prefix *sorted = NULL;
 	struct steps s = {0};
 	int err = -ENOMEM;

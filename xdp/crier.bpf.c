@@ -31,7 +31,7 @@ ARRAY(ingest, crier_ingest);
 ARRAY(locals, crier_local);
 ARRAY(ports, crier_port);
 ARRAY(guard, crier_guard);
-ARRAY(guard_nodes, crier_guard_node);
+ARRAY(guard_cells, crier_guard_cell);
 ARRAY(member_index, crier_index);
 ARRAY(members4, crier_page4);
 ARRAY(members6, crier_page6);

@@ -83,60 +83,80 @@ PACKET_INLINE int guard_take(struct guard_caps *caps, enum guard_class class, __
  * ---- lists -------------------------------------------------------------------------
  */
 
-/* How many of a node's keys are key or less. */
-PACKET_INLINE __u32 guard_rank(const struct crier_guard_node *node, __u64 key)
-{
-	const __u64 *k = node->key;
-
-	if (key < k[3]) {
-		if (key < k[1])
-			return key < k[0] ? 0 : 1;
-		return key < k[2] ? 2 : 3;
-	}
-	if (key < k[5])
-		return key < k[4] ? 4 : 5;
-	if (key < k[6])
-		return 6;
-	return key < k[7] ? 7 : 8;
-}
-
 /*
  * A search under way.  It lies outside of the function that searches: what the verifier
- * sees read from there is any number, so that each level is verified once and not for all
- * the ways that lead to it.  The CPU, who guesses these ways, does not wait for a level
- * before it looks at the next.
+ * sees read from there is any number, so that each step of it is verified once and not for
+ * all the ways that lead there.  The CPU, who guesses these ways, does not wait for one
+ * load before it begins the next.
  */
 struct guard_search {
-	__u64 rank;  /* in this node */
-	__u64 where; /* the last key at `key` or before it: node * 8 + place */
+	__u32 from, to; /* what is sought lies in here */
 };
 
-/* What a tree says of a key: the value of the last key before it or at it. */
+/* Narrows s->from .. s->to, cells from root on, to the first whose key is beyond key. */
+PACKET_INLINE void guard_narrow(const struct tables *t, __u32 root, __u64 key,
+				struct guard_search *s)
+{
+	for (int i = 0; i < CRIER_GUARD_HALVES; i++) {
+		__u32 from = STEER_LOAD(&s->from), to = STEER_LOAD(&s->to);
+		__u32 middle = from + (to - from) / 2;
+		const struct crier_guard_cell *step;
+
+		if (from >= to)
+			break;
+		step = steer_guard_cell(t, root + middle);
+		if (!step)
+			break;
+		if (step->key <= key)
+			STEER_STORE(&s->from, middle + 1);
+		else
+			STEER_STORE(&s->to, middle);
+	}
+}
+
+/* s becomes the steps of the bucket that key is in: cells from root on, behind the first step. */
+PACKET_INLINE int guard_bucket(const struct tables *t, __u32 root, __u64 key,
+			       struct guard_search *s)
+{
+	const struct crier_guard_cell *cell = steer_guard_cell(t, root);
+	__u32 head = root, from = 0, to = 0;
+
+	if (!cell || key < cell->key)
+		return 0;
+	for (int level = 0; level < CRIER_GUARD_LEVELS; level++) {
+		__u64 n = (key - cell->key) >> (cell->value & 63);
+
+		if (n >= cell->buckets)
+			n = cell->buckets - 1;
+		cell = steer_guard_cell(t, head + 1 + (__u32)n / 2);
+		if (!cell)
+			return 0;
+		from = cell->bucket[n & 1].from;
+		to = cell->bucket[n & 1].to;
+		if (!(to & CRIER_GUARD_AGAIN))
+			break;
+		head = root + (to & ~CRIER_GUARD_AGAIN);
+		to = from;
+		cell = steer_guard_cell(t, head);
+		if (!cell || key < cell->key)
+			break;
+	}
+	STEER_STORE(&s->from, from);
+	STEER_STORE(&s->to, to);
+	return 1;
+}
+
+/* What a tree says of a key: the value of the last step before it or at it. */
 PACKET_INLINE __u32 guard_find(const struct tables *t, __u32 root, __u64 key,
 			       struct guard_search *s)
 {
-	const struct crier_guard_node *node = steer_guard_node(t, root);
-	__u32 nodes, at = 0;
+	const struct crier_guard_cell *step;
 
-	if (!node)
+	if (!guard_bucket(t, root, key, s))
 		return CRIER_GUARD_NONE;
-	nodes = node->nodes;
-	s->where = 0; /* node 0 is none, and 0 */
-	for (int level = 0; level < CRIER_GUARD_LEVELS; level++) {
-		__u32 rank = guard_rank(node, key);
-
-		if (rank)
-			s->where = (__u64)(root + at) * CRIER_GUARD_KEYS + rank - 1;
-		STEER_STORE(&s->rank, rank);
-		at = at * (CRIER_GUARD_KEYS + 1) + 1 + (__u32)STEER_LOAD(&s->rank);
-		if (at >= nodes)
-			break;
-		node = steer_guard_node(t, root + at);
-		if (!node)
-			break;
-	}
-	node = steer_guard_node(t, (__u32)(s->where / CRIER_GUARD_KEYS));
-	return node ? node->value[s->where % CRIER_GUARD_KEYS] : (__u32)CRIER_GUARD_NONE;
+	guard_narrow(t, root, key, s);
+	step = steer_guard_cell(t, root + STEER_LOAD(&s->from) - 1);
+	return step ? step->value : (__u32)CRIER_GUARD_NONE;
 }
 
 #ifdef __bpf__
@@ -210,9 +230,9 @@ PACKET_INLINE int guard_is_member(const struct tables *t, const struct crier_con
 	__u64 hash = member_hash(STEER_LOAD(&config->index_seed), addr, family6, port);
 	__u32 words = config->index_words, mask = config->index_mask;
 
-	STEER_STORE(&s->where, (hash >> 32) * words >> 32);
+	STEER_STORE(&s->from, (__u32)((hash >> 32) * words >> 32));
 	for (int i = 0; i < GUARD_PROBES; i++) {
-		__u32 at = (__u32)STEER_LOAD(&s->where);
+		__u32 at = STEER_LOAD(&s->from);
 		const struct crier_index *in = steer_index(t, at / CRIER_INDEX_WORDS);
 		__u32 word = in ? STEER_ACQUIRE(&in->word[at % CRIER_INDEX_WORDS]) : 0;
 
@@ -221,7 +241,7 @@ PACKET_INLINE int guard_is_member(const struct tables *t, const struct crier_con
 		if (!(((__u32)hash ^ word) & ~mask) &&
 		    guard_is_in_slot(t, config, word & mask, addr, family6, port))
 			return 1;
-		STEER_STORE(&s->where, at + 1 == words ? 0 : at + 1);
+		STEER_STORE(&s->from, at + 1 == words ? 0 : at + 1);
 	}
 	return 0;
 }

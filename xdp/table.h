@@ -25,7 +25,7 @@
 
 #define CRIER_MAGIC 0x3172656972632e31ULL /* "1.crier1" */
 /* Raise on any change of a layout below.  A new map is no such change. */
-#define CRIER_ABI 2
+#define CRIER_ABI 3
 
 #define CRIER_PAGE_SLOTS 256 /* members a page */
 #define CRIER_PAGE_SHIFT 8
@@ -723,24 +723,38 @@ CRIER_ASSERT_SIZE(struct crier_capture_rec, 32 + CRIER_CAPTURE_SNAP);
  *
  * Block and allow lists.  The most specific prefix decides; allow is an exception from a
  * wider block.  Both lists are one step function of the address, kept as the places where
- * the answer changes: a static B-tree of 8 keys a node, 9 children, each level in place
- * (child i of node k is k * 9 + 1 + i, counted from the tree's root), so that a lookup is
- * one node a level, 6 levels for 100,000 prefixes.  A key holds from itself to the next.
+ * the answer changes, in order: a step holds from its key to the next one's.  In front of
+ * them stands a directory: the keys from the first step on are cut into buckets of 2^shift
+ * keys, and each tells which steps begin in it, or, where these are many, has a directory of
+ * its own for them.  There are half as many buckets as steps at most, so that a lookup is
+ * a load each of the head, a bucket, and some neighbouring steps; of a second head and
+ * bucket where prefixes crowd.
  *
- * Map "guard_nodes": element n is node n.  Key of an IPv4 address: its 32 bits, host order,
- * in bits 32..63.  Of an IPv6 address: its first 64 bits, host order; where a prefix
- * longer than 64 divides them, the value is a tree of the last 64.
+ * Map "guard_cells": a tree is its head at cell root, buckets from root + 1 on, two a cell,
+ * the steps of all, and directories of buckets, which begin with a head, too.  Key of an IPv4
+ * address: its 32 bits, host order, in bits 32..63. Of an IPv6 address: its first 64 bits, host
+ * order; where a prefix longer than 64 divides them, the value is a tree of the last 64.
  */
-#define CRIER_GUARD_KEYS 8
-#define CRIER_GUARD_LEVELS 8
-struct crier_guard_node {
-	__u64 key[CRIER_GUARD_KEYS];   /* ascending; ~0 fills up, with the last value */
-	__u32 value[CRIER_GUARD_KEYS]; /* enum crier_guard_value, or CRIER_GUARD_TREE + root */
-	__u32 nodes;		       /* in a root: nodes of its tree */
-	__u32 pad0;
+struct crier_guard_cell {
+	union {
+		struct {	       /* a step, or a head */
+			__u64 key;     /* a head's is the first step's */
+			__u32 value;   /* enum crier_guard_value, or TREE + root; a head's shift */
+			__u32 buckets; /* a head's; keys behind the last bucket are its, too */
+		};
+		struct { /* steps of a bucket, in cells from root on */
+			__u32 from;
+			__u32 to; /* behind the last of them */
+		} bucket[2];
+	};
 };
-CRIER_ASSERT_SIZE(struct crier_guard_node, 104);
-CRIER_ASSERT_OFFSET(struct crier_guard_node, value, 64);
+CRIER_ASSERT_SIZE(struct crier_guard_cell, 16);
+
+#define CRIER_GUARD_LEVELS 3	      /* directories within each other */
+#define CRIER_GUARD_AGAIN 0x80000000U /* in bucket.to: a head is there, from root on */
+
+/* Steps of a list of 2^20 prefixes are fewer than 2^22: so often a search halves them. */
+#define CRIER_GUARD_HALVES 23
 
 enum crier_guard_value {
 	CRIER_GUARD_NONE, /* no prefix speaks of it; also below the first key */
@@ -761,12 +775,12 @@ CRIER_ASSERT_SIZE(struct crier_guard_prefix, 24);
 
 /*
  * Map "guard": one element.  New trees and a new list are written beside those in use, then
- * switched to by one store each; nodes are written again only after grace.
+ * switched to by one store each; cells are written again only after grace.
  */
 struct crier_guard {
 	__u64 roots; /* atomic: IPv4 in bits 0..31, IPv6 in 32..63; 0: that family has no list */
 	__u64 list;  /* atomic: count in bits 0..31, half in bit 63 */
-	__u32 nodes; /* entries of guard_nodes; number 0 unused */
+	__u32 cells; /* entries of guard_cells; number 0 unused */
 	__u32 pad0;
 	__u64 changed_s;
 	__u64 reserved[12];
@@ -774,12 +788,18 @@ struct crier_guard {
 CRIER_ASSERT_SIZE(struct crier_guard, 128);
 
 /*
- * Entries of guard_nodes: twice what the worst list needs.  A prefix is two keys in its
- * family's tree, and one longer than 64 bits may need a tree of its own, of one node.
+ * Cells of one list's trees: a prefix is two steps in its family's tree, with two cells of
+ * directories at most, and one longer than 64 bits may need a tree of its own, of five cells.
  */
-static inline __u32 guard_nodes_entries(__u32 prefixes)
+static inline __u32 guard_cells_part(__u32 prefixes)
 {
-	return 2 * (prefixes + prefixes / 4 + 2) + 1;
+	return 9 * prefixes + 8;
+}
+
+/* Of guard_cells: two parts, for trees are written beside those in use. */
+static inline __u32 guard_cells_entries(__u32 prefixes)
+{
+	return 2 * guard_cells_part(prefixes) + 1;
 }
 
 /*

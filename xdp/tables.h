@@ -51,7 +51,7 @@ struct tables {
 	struct crier_trigger_slot *triggers;
 	struct crier_guard *guard;
 	struct crier_guard_prefix *guard_list;
-	struct crier_guard_node *guard_nodes;
+	struct crier_guard_cell *guard_cells;
 	void *priv; /* maps.c: descriptors and lengths */
 };
 

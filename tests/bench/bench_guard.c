@@ -3,8 +3,8 @@
  * bench_guard CPU [WORDS]: ns a packet for each verdict, by test runs of the loaded program, its
  * sources going round: neighbours in turn (warm), or all over the place (random); without lists,
  * and with 100,000 prefixes of each family (lists).  And packets dropped a second on a veth beside
- * a program that does nothing else.  WORDS: only lines with them.  Each line is measured beside its empty run or its ceiling, in
- * turns.
+ * a program that does nothing else.  WORDS: only lines with them.  Each line is measured beside its
+ * empty run or its ceiling, in turns.
  */
 #include "tests/bpf/sandbox.h"
 

@@ -65,18 +65,30 @@ static struct crier_guard_prefix prefix(const char *text, uint32_t value)
 
 /* ---- a reader, as the layout has it ---- */
 
-static uint32_t tree_lookup(const struct tables *t, uint32_t root, uint64_t key)
+/* All steps of a directory, in order: the last one at key or before it. */
+static void directory_walk(const struct crier_guard_cell *tree, uint32_t at, uint64_t key,
+			   uint32_t *value)
+{
+	for (uint32_t k = 0; k < tree[at].buckets; k++) {
+		uint32_t from = tree[at + 1 + k / 2].bucket[k % 2].from;
+		uint32_t to = tree[at + 1 + k / 2].bucket[k % 2].to;
+
+		if (to & CRIER_GUARD_AGAIN) {
+			directory_walk(tree, to & ~CRIER_GUARD_AGAIN, key, value);
+			continue;
+		}
+		for (; from < to; from++)
+			if (tree[from].key <= key)
+				*value = tree[from].value;
+	}
+}
+
+static uint32_t tree_lookup(const struct crier_guard_cell *cells, uint32_t root, uint64_t key)
 {
 	uint32_t value = CRIER_GUARD_NONE;
 
-	for (uint32_t k = 0; root && k < t->guard_nodes[root].nodes;) {
-		const struct crier_guard_node *n = &t->guard_nodes[root + k];
-		uint32_t i = 0;
-
-		while (i < CRIER_GUARD_KEYS && n->key[i] <= key)
-			value = n->value[i++];
-		k = k * (CRIER_GUARD_KEYS + 1) + 1 + i;
-	}
+	if (root)
+		directory_walk(&cells[root], 0, key, &value);
 	return value;
 }
 
@@ -86,11 +98,11 @@ static uint32_t lookup(const struct tables *t, const struct crier_addr *a)
 	uint32_t value;
 
 	if (addr_is_v4(a))
-		return tree_lookup(t, (uint32_t)roots, (uint64_t)ntohl(a->w[3]) << 32);
-	value = tree_lookup(t, (uint32_t)(roots >> 32), be64toh(a->q[0]));
+		return tree_lookup(t->guard_cells, (uint32_t)roots, (uint64_t)ntohl(a->w[3]) << 32);
+	value = tree_lookup(t->guard_cells, (uint32_t)(roots >> 32), be64toh(a->q[0]));
 	return value < CRIER_GUARD_TREE
 		       ? value
-		       : tree_lookup(t, value - CRIER_GUARD_TREE, be64toh(a->q[1]));
+		       : tree_lookup(t->guard_cells, value - CRIER_GUARD_TREE, be64toh(a->q[1]));
 }
 
 /* ---- changes ---- */
@@ -232,12 +244,13 @@ static void check_same(struct world *w, struct model *m)
 /* Trees in force are those of the list in force. */
 static void check_trees(struct world *w, const struct model *m)
 {
-	static struct crier_guard_node nodes[2 * PREFIXES];
-	struct tables of = {.guard_nodes = nodes, .guard = &(struct crier_guard){0}};
+	static struct crier_guard_cell cells[9 * PREFIXES + 9];
+	struct tables of = {.guard_cells = cells, .guard = &(struct crier_guard){0}};
 	uint64_t roots;
 	uint32_t used;
 
-	need(guard_tree_build(m->p, m->n, nodes, 1, 2 * PREFIXES - 1, &roots, &used) == 0);
+	need(guard_tree_build(m->p, m->n, cells, 1, guard_cells_part(PREFIXES), &roots, &used) ==
+	     0);
 	of.guard->roots = roots;
 	for (uint32_t i = 0; i < 500; i++) {
 		struct crier_guard_prefix p = random_prefix();

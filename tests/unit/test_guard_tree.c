@@ -19,9 +19,9 @@
 #define MOST 600
 #define ROUNDS 140
 #define FIRST 7
-#define NODES (MOST + MOST / 4 + 2) /* as maps.c says that it is enough */
+#define CELLS (9 * MOST + 8) /* guard_cells_part() */
 
-static struct crier_guard_node nodes[FIRST + NODES + 1];
+static struct crier_guard_cell cells[FIRST + CELLS + 1];
 static uint32_t seed = 1;
 
 static uint32_t rnd(uint32_t n)
@@ -100,20 +100,36 @@ static uint32_t naive(const struct crier_guard_prefix *p, uint32_t n, const stru
 	return value;
 }
 
-/* As the layout's comment has it, without any shortcut. */
+/* All steps of a directory, each in its bucket, none left out between: *at is the next. */
+static void directory_walk(const struct crier_guard_cell *tree, uint32_t head, uint64_t key,
+			   uint32_t level, uint32_t *at, uint32_t *value)
+{
+	assert_true(level < CRIER_GUARD_LEVELS);
+	for (uint32_t k = 0; k < tree[head].buckets; k++) {
+		uint32_t from = tree[head + 1 + k / 2].bucket[k % 2].from;
+		uint32_t to = tree[head + 1 + k / 2].bucket[k % 2].to;
+
+		assert_int_equal(from, *at);
+		if (to & CRIER_GUARD_AGAIN) {
+			to &= ~CRIER_GUARD_AGAIN;
+			assert_int_equal(tree[to].key, tree[from].key);
+			directory_walk(tree, to, key, level + 1, at, value);
+			continue;
+		}
+		for (; *at < to; (*at)++) {
+			assert_int_equal((tree[*at].key - tree[head].key) >> tree[head].value, k);
+			if (tree[*at].key <= key)
+				*value = tree[*at].value;
+		}
+	}
+}
+
 static uint32_t tree_lookup(uint32_t root, uint64_t key)
 {
-	uint32_t value = CRIER_GUARD_NONE, levels = 0;
+	uint32_t value = CRIER_GUARD_NONE, at = 1 + (cells[root].buckets + 1) / 2;
 
-	for (uint32_t k = 0; root && k < nodes[root].nodes; levels++) {
-		const struct crier_guard_node *n = &nodes[root + k];
-		uint32_t i = 0;
-
-		while (i < CRIER_GUARD_KEYS && n->key[i] <= key)
-			value = n->value[i++];
-		k = k * (CRIER_GUARD_KEYS + 1) + 1 + i;
-	}
-	assert_true(levels <= CRIER_GUARD_LEVELS);
+	if (root)
+		directory_walk(&cells[root], 0, key, 0, &at, &value);
 	return value;
 }
 
@@ -134,18 +150,19 @@ static uint64_t build(const struct crier_guard_prefix *p, uint32_t n)
 	uint64_t roots = 0, again = 0;
 	uint32_t used = 0, ignored;
 
-	memset(nodes, 0x5a, sizeof(nodes));
-	assert_int_equal(guard_tree_build(p, n, nodes, FIRST, NODES, &roots, &used), 0);
-	assert_true(used <= n + n / 4 + 2);
-	for (uint32_t i = 0; i < sizeof(nodes) / sizeof(*nodes); i++)
+	memset(cells, 0x5a, sizeof(cells));
+	assert_int_equal(guard_tree_build(p, n, cells, FIRST, CELLS, &roots, &used), 0);
+	assert_int_equal(guard_cells_part(MOST), CELLS);
+	assert_true(used <= guard_cells_part(n));
+	for (uint32_t i = 0; i < sizeof(cells) / sizeof(*cells); i++)
 		if (i < FIRST || i >= FIRST + used)
-			assert_int_equal(nodes[i].nodes, 0x5a5a5a5a);
+			assert_int_equal(cells[i].buckets, 0x5a5a5a5a);
 	if (used) {
-		assert_int_equal(guard_tree_build(p, n, nodes, FIRST, used - 1, &again, &ignored),
+		assert_int_equal(guard_tree_build(p, n, cells, FIRST, used - 1, &again, &ignored),
 				 -ENOSPC);
 		assert_int_equal(again, 0);
 	}
-	assert_int_equal(guard_tree_build(p, n, nodes, FIRST, used, &roots, &used), 0);
+	assert_int_equal(guard_tree_build(p, n, cells, FIRST, used, &roots, &used), 0);
 	return roots;
 }
 
@@ -265,9 +282,9 @@ static void same(void **state)
 /* Each prefix a tree of its own; and 100,000 of mixed lengths fit what maps.c gives them. */
 static void full(void **state)
 {
-	const uint32_t n = 100000, most = n + n / 4 + 2;
+	const uint32_t n = 100000, most = guard_cells_part(n);
 	struct crier_guard_prefix *p = calloc(n, sizeof(*p));
-	struct crier_guard_node *big = calloc(most + 1, sizeof(*big));
+	struct crier_guard_cell *big = calloc(most + 1, sizeof(*big));
 	uint64_t roots = 0;
 	uint32_t used = 0;
 
@@ -285,8 +302,8 @@ static void full(void **state)
 	}
 	assert_int_equal(guard_tree_build(p, n, big, 1, most, &roots, &used), 0);
 	assert_int_equal(roots, 1);
-	assert_int_equal(big[1].nodes, used);
-	assert_true(used <= n / 4 + 1);
+	assert_true(big[1].buckets > n / 8);
+	assert_true(used <= n * 4 + 2);
 	free(p);
 	free(big);
 }

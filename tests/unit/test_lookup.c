@@ -46,16 +46,26 @@ static void lists(void **state)
 static void damaged(void **state)
 {
 	struct crier_guard_prefix all = match_prefix("::/0", CRIER_GUARD_BLOCK);
-	struct crier_addr a = {0};
+	struct crier_addr a = {0}, last = {.q = {~0ULL, ~0ULL}};
+	struct crier_guard_cell *root;
 
 	(void)state;
 	match_guard(&world, &all, 1);
 	assert_true(guard_is_blocked(&world, &a, 1));
-	world.guard_nodes[world.guard->roots >> 32].nodes = ~0U;
-	guard_is_blocked(&world, &a, 1);
-	for (int i = 0; i < CRIER_GUARD_KEYS; i++)
-		world.guard_nodes[world.guard->roots >> 32].value[i] = ~0U;
-	assert_false(guard_is_blocked(&world, &a, 1));
+	root = &world.guard_cells[world.guard->roots >> 32];
+	for (uint32_t buckets = 0; buckets < 4; buckets++) {
+		root->buckets = buckets - 1;
+		guard_is_blocked(&world, &a, 1);
+		guard_is_blocked(&world, &last, 1);
+	}
+	root->buckets = 1;
+	for (uint32_t i = 0; i < 4; i++) {
+		root[1].bucket[0].from = i % 2 ? ~0U : 0;
+		root[1].bucket[0].to = i / 2 ? ~0U : CRIER_GUARD_AGAIN;
+		guard_is_blocked(&world, &a, 1);
+		root->value = ~0U;
+		guard_is_blocked(&world, &last, 1);
+	}
 	world.guard->roots = ~0ULL;
 	assert_false(guard_is_blocked(&world, &a, 0));
 	assert_false(guard_is_blocked(&world, &a, 1));
