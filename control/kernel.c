@@ -337,9 +337,9 @@ static void room_judge(struct kernel *k, uint32_t room, uint32_t most)
 		facts.fits = false;
 	if (doubts && !k->sure)
 		facts.pages = false;
-	/* The kernel engine keeps it until kernel_devmaps_changed(). */
+	/* The kernel engine keeps it until kernel_devmaps_changed(), with the pages of now. */
 	if (f.pending && row->engine == CRIER_ENGINE_KERNEL)
-		return;
+		facts.fits = true;
 	engine = engine_choose(&facts);
 	if (engine == CRIER_ENGINE_KERNEL) {
 		uint64_t word = kernel_word(f.page[0], f.page[1], f.port);
