@@ -118,9 +118,14 @@ static int remove_marked(const struct marked *m, const char *but)
 	return ret;
 }
 
+/* The same whether or not the directory's name ends in a slash. */
 static void alias_of(const char *pin_dir, char alias[ALIAS_LEN])
 {
-	snprintf(alias, ALIAS_LEN, ALIAS "%.*s", ALIAS_LEN - (int)sizeof(ALIAS), pin_dir);
+	int len = (int)strnlen(pin_dir, ALIAS_LEN - sizeof(ALIAS));
+
+	while (len > 1 && pin_dir[len - 1] == '/')
+		len--;
+	snprintf(alias, ALIAS_LEN, ALIAS "%.*s", len, pin_dir);
 }
 
 int injector_remove(const char *pin_dir)
