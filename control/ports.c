@@ -174,6 +174,19 @@ static int port_attach_tap(struct ports *p, uint32_t n, const struct link *l,
 	return 0;
 }
 
+/*
+ * The flag that an earlier crierd gave it stays: crier-dp sends triggers by it meanwhile, and may
+ * have no other way there.  kernel.c takes it back if need be.
+ */
+static uint32_t port_broadcasts(const struct crier_port *port, const struct link *l, uint32_t was,
+				uint32_t mode)
+{
+	bool same = port->ifindex == l->ifindex && was == CRIER_PORT_NATIVE &&
+		    mode == CRIER_PORT_NATIVE;
+
+	return same ? port->flags & CRIER_PORT_BROADCASTS : 0;
+}
+
 /* Puts the program on an interface and fills in the port's line. */
 static int port_attach(struct ports *p, uint32_t n, const struct link *l, char err[PORTS_ERR_LEN])
 {
@@ -209,7 +222,7 @@ static int port_attach(struct ports *p, uint32_t n, const struct link *l, char e
 		log_warn("%s", note);
 	}
 	tbl_store(&port->mode, got.mode);
-	tbl_store(&port->flags, flags);
+	tbl_store(&port->flags, flags | port_broadcasts(port, l, was, got.mode));
 	port_fill(p, n, l);
 	queues_look(own, l);
 	own->attached = true;
