@@ -33,7 +33,7 @@ briefly()
 set_word 8 63 00 00 00
 refused 'abi' briefly "$CRIERD" --interface e0 --interface e1
 refused 'abi' briefly "$CRIER_DP" --port xdp:e0
-set_word 8 02 00 00 00
+set_word 8 03 00 00 00
 set_word 0 ff
 refused 'not made by crier' briefly "$CRIERD" --interface e0 --interface e1
 refused 'not made by crier' briefly "$CRIER_DP" --port xdp:e0
