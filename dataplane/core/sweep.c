@@ -318,9 +318,13 @@ static void units_send(struct sweeper *s, const struct job *job, const struct cu
 		memcpy(s->trigger.payload, p->payload, p->rewrite.payload_len);
 		turn->trigger = true;
 	}
-	for (uint32_t i = 0; i < cut->n; i++)
-		if (cut->unit[i].n)
+	for (uint32_t i = 0; i < cut->n; i++) {
+		/* it may have failed just now, at another unit of this page */
+		if (!s->page_most)
+			unit_rest(&job->walk, &cut->unit[i], &s->burst);
+		else if (cut->unit[i].n)
 			unit_send(s, cut, &cut->unit[i], turn);
+	}
 }
 
 /* As sweep_burst(), to members of one page: who can't go by trigger goes by frame. */

@@ -147,6 +147,16 @@ void units_cut(struct walk *w, uint32_t most, uint32_t payload_len, struct cut *
 	rest->looked += w->place - from;
 }
 
+void unit_rest(const struct walk *w, const struct unit *unit, struct walk_burst *rest)
+{
+	for (uint32_t i = 0; i < CRIER_PAGE_SLOTS; i++) {
+		uint64_t word = unit->member[i / 64] >> i % 64 & 1 ? word_load(w, i) : 0;
+
+		if (word) /* who has left since the page was cut is due nothing */
+			rest_add(rest, w, i, word);
+	}
+}
+
 void trigger_describe(struct crier_trigger *t, uint32_t room, uint32_t generation,
 		      const struct rewrite_packet *packet)
 {

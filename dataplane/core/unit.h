@@ -38,6 +38,9 @@ struct cut {
 void units_cut(struct walk *w, uint32_t most, uint32_t payload_len, struct cut *cut,
 	       struct walk_burst *rest);
 
+/* To `rest`, by frame, those of a unit of that page whom no trigger was sent for. */
+void unit_rest(const struct walk *w, const struct unit *unit, struct walk_burst *rest);
+
 /* A trigger for any unit of a room's packet: all but serial, worker, page and the unit. */
 void trigger_describe(struct crier_trigger *t, uint32_t room, uint32_t generation,
 		      const struct rewrite_packet *packet);
