@@ -28,9 +28,9 @@ says()
 topology
 in_lsn ethtool -L l0 rx 1 || skip "this kernel's veth keeps its queues"
 in_edge ip link add v0 type veth peer name v1
-in_edge unshare --net sleep 1000 &
+nsenter --net=/run/netns/edge unshare --net sleep 1000 &
 sleeper=$!
-wait_until 10 test "$(readlink /proc/self/ns/net)" != "$(readlink /proc/$sleeper/ns/net)"
+wait_until 10 grep -qx sleep "/proc/$sleeper/comm" || fail "no process in a namespace of its own"
 in_edge ip link add w0 type veth peer name w1 netns $sleeper || fail "w0"
 for i in v0 v1 w0; do
 	in_edge ip link set $i up
