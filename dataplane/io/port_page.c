@@ -25,6 +25,7 @@
 #include "xdp_iface.h"
 
 #define PAGE_ANSWER_NS 100000000ULL /* who doesn't answer for so long is not there */
+#define PAGE_WAIT_NS 10000000ULL    /* least wait for what was sent: taking it back costs as much */
 #define PAGE_SPIN 1000		    /* looks before it lets others run */
 #define PAGE_MTU_LEAST 256
 
@@ -108,7 +109,7 @@ static bool page_withdraw(struct page_port *p)
 /* By then the softirq has run elsewhere, or in ksoftirqd, which may want this very CPU. */
 static bool page_wait(const struct page_port *p, uint64_t wait_ns)
 {
-	uint64_t until = wait_ns ? clock_ns() + wait_ns : 0;
+	uint64_t until = clock_ns() + (wait_ns > PAGE_WAIT_NS ? wait_ns : PAGE_WAIT_NS);
 	bool taken;
 
 	while (!(taken = page_taken(p)) && clock_ns() < until) {
