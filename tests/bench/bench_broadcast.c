@@ -65,11 +65,11 @@ static int cmd_sink(char **arg)
 		return fail("load", errno);
 	snprintf(path, sizeof(path), "%s_link", arg[1]);
 	link = bpf_program__attach_xdp(skel->progs.broadcast_sink, (int)if_nametoindex(arg[0]));
-	if (!link)
-		return fail(arg[0], errno);
-	ret = bpf_link__pin(link, path);
+	ret = link ? bpf_link__pin(link, path) : -errno;
 	if (!ret)
 		ret = bpf_map__pin(skel->maps.counts, arg[1]);
+	bpf_link__destroy(link);
+	broadcast_bpf__destroy(skel);
 	return ret ? fail(arg[1], ret) : 0;
 }
 
