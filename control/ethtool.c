@@ -40,7 +40,8 @@ uint32_t ethtool_speed_mbps(const char *ifname)
 
 	if (ethtool(ifname, &cmd))
 		return 0;
-	speed = ethtool_cmd_speed(&cmd);
+	/* ethtool_cmd_speed() shifts what is not known into an int's sign. */
+	speed = (uint32_t)cmd.speed_hi << 16 | cmd.speed;
 	return speed == (uint32_t)SPEED_UNKNOWN ? 0 : speed;
 }
 

@@ -350,6 +350,12 @@ int injector_open(const char *name, const char *pin_dir, struct loader *loader,
 		return -ENOMEM;
 	i->loader = loader;
 	i->ask = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (i->ask < 0) {
+		int err = -errno;
+
+		free(i);
+		return err;
+	}
 	alias_of(pin_dir, i->alias);
 	if (name) {
 		snprintf(i->name, sizeof(i->name), "%s", name);
