@@ -52,7 +52,8 @@ static bool has_file(const char *dir, const char *name)
 {
 	char path[PIN_PATH_LEN];
 
-	return !pin_path(path, dir, name) && !access(path, F_OK);
+	/* One that can't be seen is there: opening it says why not. */
+	return !pin_path(path, dir, name) && (!access(path, F_OK) || errno != ENOENT);
 }
 
 /* Some of them there, and some not, is a mistake of the operator's. */
