@@ -53,14 +53,6 @@ __attribute__((format(printf, 3, 4))) static int fails(struct injector *i, int c
 	return code;
 }
 
-bool injector_name_valid(const char *name)
-{
-	size_t len = strlen(name);
-
-	return len && len < INJECTOR_NAME_LEN && !strpbrk(name, "/ \t\n,:%") && strcmp(name, ".") &&
-	       strcmp(name, "..");
-}
-
 /* ---- pairs that crierd made, by their alias ---- */
 
 struct marked {

@@ -18,6 +18,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "xdp/table.h"
 
@@ -29,7 +30,13 @@ struct loader;
 #define INJECTOR_ERR_LEN 512
 
 /* Can an interface have this name, and the far end the longer one? */
-bool injector_name_valid(const char *name);
+static inline bool injector_name_valid(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len && len < INJECTOR_NAME_LEN && !strpbrk(name, "/ \t\n,:%") && strcmp(name, ".") &&
+	       strcmp(name, "..");
+}
 
 /* Nothing is made yet.  name NULL: none is wanted, and an earlier one is removed.  0 or -ENOMEM. */
 int injector_open(const char *name, const char *pin_dir, struct loader *loader,

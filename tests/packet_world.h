@@ -128,10 +128,11 @@ static inline void world_index(struct tables *t, const char *s, uint16_t port, u
 	struct crier_addr a = world_addr(s);
 	uint64_t hash = member_hash(t->config->index_seed, &a, !addr_is_v4(&a), htons(port));
 	uint32_t at = (uint32_t)((hash >> 32) * t->config->index_words >> 32);
+	uint32_t *word = (uint32_t *)t->member_index; /* all elements' */
 
-	while (t->member_index->word[at])
+	while (word[at])
 		at = (at + 1) % t->config->index_words;
-	t->member_index->word[at] = ((uint32_t)hash & ~t->config->index_mask) | slot;
+	word[at] = ((uint32_t)hash & ~t->config->index_mask) | slot;
 }
 
 static inline void world_member(struct tables *t, const char *s, uint16_t port, uint32_t slot)
