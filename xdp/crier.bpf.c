@@ -13,16 +13,7 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "table.h"
-
-#define ARRAY(map, element) \
-	struct { \
-		__uint(type, BPF_MAP_TYPE_ARRAY); \
-		__uint(map_flags, BPF_F_MMAPABLE); \
-		__uint(max_entries, 1); \
-		__type(key, __u32); \
-		__type(value, struct element); \
-	} map SEC(".maps")
+#include "array.h"
 
 ARRAY(config, crier_config);
 ARRAY(rooms, crier_room);
