@@ -16,15 +16,8 @@
 #include "control/grace.h"
 #include "control/guard.h"
 #include "control/guard_tree.h"
+#include "need.h"
 #include "world.h"
-
-#define need(what) \
-	do { \
-		if (!(what)) { \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what); \
-			abort(); \
-		} \
-	} while (0)
 
 #define PREFIXES 256
 

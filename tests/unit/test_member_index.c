@@ -11,16 +11,9 @@
 #include <stdlib.h>
 
 #include "control/member.h"
+#include "need.h"
 #include "world.h"
 #include "xdp/guard.h"
-
-#define need(what) \
-	do { \
-		if (!(what)) { \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what); \
-			abort(); \
-		} \
-	} while (0)
 
 #define PEOPLE 3000
 #define ROOMS 3

@@ -9,14 +9,7 @@
 #include "control/grace.h"
 #include "control/guard.h"
 #include "control/member.h"
-
-#define need(what) \
-	do { \
-		if (!(what)) { \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what); \
-			abort(); \
-		} \
-	} while (0)
+#include "need.h"
 
 struct tables_size world_size(uint32_t members4, uint32_t members6)
 {
