@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who serves a room, by how many listeners it has and whether there is a crier-dp.  They have
- * no way out, so that no interface is needed.
+ * Who serves a room, by how many listeners it has and whether there is a crier-dp.  Mostly they
+ * have no way out, so that no interface is needed.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "control/devmaps.h"
 #include "control/dp.h"
 #include "control/engine.h"
 #include "control/kernel.h"
@@ -24,6 +26,15 @@ static struct loader loader; /* which has the program: its descriptor is not -1 
 static char dir[] = "/tmp/crier-engine-XXXXXX";
 static char lock[sizeof(dir) + 16];
 static int dp;
+static int devmaps; /* what is said of every port's */
+
+int __wrap_devmaps_get(struct devmaps *m, uint32_t port);
+int __wrap_devmaps_get(struct devmaps *m, uint32_t port)
+{
+	(void)m;
+	(void)port;
+	return devmaps;
+}
 
 /* A worker is alive whose lock is held. */
 static void dp_start(void)
@@ -54,6 +65,7 @@ static int setup(void **state)
 	world.d.loader = &loader;
 	world.d.run_dir = dir;
 	dp = -1;
+	devmaps = 0;
 	return 0;
 }
 
@@ -177,6 +189,36 @@ static void choices(void **state)
 			fail_msg("%s: engine %d", rows[i].name, engine_choose(&rows[i].facts));
 }
 
+/* While its devmaps are made anew a room keeps the engine, and the pages that it names are its own.
+ */
+static void pending(void **state)
+{
+	struct crier_endpoint ep4 = world_ep4(1), ep6 = world_ep6(1);
+	struct crier_room *row;
+	uint32_t room;
+
+	(void)state;
+	world.via = 7;
+	world.tables.vias[7] = (struct crier_via){.port = 3};
+	world.tables.ports[3] = (struct crier_port){.ifindex = INT32_MAX, .mode = CRIER_PORT_NATIVE};
+	kernel_up();
+	room = world_room(&world, "pending");
+	row = room_row(&world.d.store, room);
+	assert_int_equal(member_add(&world.d.store, room, &ep4), 0);
+	assert_int_equal(engine(room), CRIER_ENGINE_KERNEL);
+	assert_true(kernel_page4(row->kernel) && !kernel_page6(row->kernel));
+	devmaps = -EAGAIN;
+	assert_int_equal(member_add(&world.d.store, room, &ep6), 0);
+	assert_int_equal(engine(room), CRIER_ENGINE_KERNEL);
+	assert_true(kernel_page4(row->kernel) && kernel_page6(row->kernel));
+	assert_int_equal(member_remove(&world.d.store, room, &ep4), 0);
+	assert_int_equal(engine(room), CRIER_ENGINE_KERNEL);
+	assert_true(!kernel_page4(row->kernel) && kernel_page6(row->kernel));
+	devmaps = -ENOMEM;
+	kernel_room_wanted(world.d.kernel, room);
+	assert_int_equal(engine(room), CRIER_ENGINE_BYPASS);
+}
+
 /* What a crier-dp can do, and that an earlier one's words are not taken for it. */
 static void dp_words(void **state)
 {
@@ -217,6 +259,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(beside, setup, teardown),
+		cmocka_unit_test_setup_teardown(pending, setup, teardown),
 		cmocka_unit_test_setup_teardown(dp_words, setup, teardown),
 		cmocka_unit_test(choices),
 	};
