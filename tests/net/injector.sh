@@ -67,6 +67,11 @@ want "the pair without crierd" "$before" "$(link crier-page .ifindex)"
 crierd_start
 want "the pair of the next crierd" "$before" "$(link crier-page .ifindex)"
 [ "$(link crier-pagex .xdp.prog.id)" != "$program" ] || fail "it has the old program still"
+stop crierd KILL
+crierd_start --pin-dir "$PIN_DIR/"
+want "the pair by the pin dir with a slash" "$before ''" "$(link crier-page .ifindex) '$(warnings | grep -i injector)'"
+stop crierd KILL
+crierd_start
 
 # Removed while crierd runs: made again, said once.
 for _ in 1 2; do

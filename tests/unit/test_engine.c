@@ -200,7 +200,8 @@ static void pending(void **state)
 	(void)state;
 	world.via = 7;
 	world.tables.vias[7] = (struct crier_via){.port = 3};
-	world.tables.ports[3] = (struct crier_port){.ifindex = INT32_MAX, .mode = CRIER_PORT_NATIVE};
+	world.tables.ports[3] =
+		(struct crier_port){.ifindex = INT32_MAX, .mode = CRIER_PORT_NATIVE};
 	kernel_up();
 	room = world_room(&world, "pending");
 	row = room_row(&world.d.store, room);
