@@ -26,7 +26,7 @@ struct guard {
 	struct guard_change *first, **end; /* in line; the first may be under way */
 	struct guard_counts counts;
 	bool building;	   /* the first is on the thread */
-	bool part_free;	   /* grace is over: the cells not in force may be written */
+	bool part_free;	   /* grace is over: the buckets not in force may be written */
 	bool waiting;	   /* for grace */
 	bool closed;	   /* grace has the last word, and frees it */
 	bool stale;	   /* the trees may be behind the list: see trees_renew() */
@@ -35,7 +35,7 @@ struct guard {
 	/* The thread's while it builds. */
 	struct guard_change *job;
 	uint64_t new_roots;
-	uint32_t old_half, old_n, new_half, first_cell;
+	uint32_t old_half, old_n, new_half, first_bucket;
 	int result;
 	struct guard_line bad;
 };
@@ -47,9 +47,9 @@ static uint32_t half_n(const struct guard *g)
 	return g->d->tables->config->guard_prefixes;
 }
 
-static uint32_t part_cells(const struct guard *g)
+static uint32_t part_buckets(const struct guard *g)
 {
-	return guard_cells_part(half_n(g));
+	return guard_buckets_part(half_n(g));
 }
 
 static struct crier_guard_prefix *half_list(const struct guard *g, uint32_t half)
@@ -73,7 +73,7 @@ static uint32_t free_part(const struct guard *g)
 	uint64_t roots = row(g)->roots;
 	uint32_t any = (uint32_t)roots ? (uint32_t)roots : (uint32_t)(roots >> 32);
 
-	return any && any <= part_cells(g) ? 1 : 0;
+	return any && any <= part_buckets(g) ? 1 : 0;
 }
 
 uint32_t guard_capacity(const struct guard *g)
@@ -205,8 +205,9 @@ static void *build(void *arg)
 	g->result = guard_list_merge(c->op, c->lists, half_list(g, g->old_half), g->old_n, c->line,
 				     c->n, list, half_n(g), &c->counts, &g->bad);
 	if (!g->result)
-		g->result = guard_tree_build(list, c->counts.prefixes, g->d->tables->guard_cells,
-					     g->first_cell, part_cells(g), &g->new_roots, &used);
+		g->result =
+			guard_tree_build(list, c->counts.prefixes, g->d->tables->guard_buckets,
+					 g->first_bucket, part_buckets(g), &g->new_roots, &used);
 	/* Here and not in the loop: it may take milliseconds. */
 	free(c->line);
 	c->line = NULL;
@@ -243,7 +244,7 @@ static int build_start(struct guard *g)
 	g->old_half = list_half(row(g)->list);
 	g->old_n = (uint32_t)row(g)->list;
 	g->new_half = !g->old_half;
-	g->first_cell = 1 + free_part(g) * part_cells(g);
+	g->first_bucket = 1 + free_part(g) * part_buckets(g);
 	err = pthread_create(&g->thread, NULL, build, g);
 	g->building = !err;
 	return err;
@@ -382,7 +383,7 @@ static void row_check(struct guard *g, bool fresh)
 {
 	uint64_t list = row(g)->list;
 
-	row(g)->cells = guard_cells_entries(half_n(g));
+	row(g)->buckets = guard_buckets_entries(half_n(g));
 	if (!fresh && (uint32_t)list > half_n(g)) {
 		log_warn("crierd: the guard's lists were damaged and are empty now");
 		tbl_store_release(&row(g)->list, 0);

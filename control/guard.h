@@ -4,9 +4,9 @@
  * all, while packets are judged by them.
  *
  * A helper thread makes the new list in the half of guard_list that isn't in force, and
- * its trees in the part of guard_cells that isn't; then the loop switches, list first, by
+ * its trees in the part of guard_buckets that isn't; then the loop switches, list first, by
  * one store each.  A crierd that dies between the two leaves trees that are one change
- * behind, and the next one makes them anew.  The cells that were in force are written again
+ * behind, and the next one makes them anew.  The buckets that were in force are written again
  * only after grace, so changes wait in line.
  *
  * All calls come from the event loop's thread.

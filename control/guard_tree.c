@@ -9,7 +9,6 @@
 #include <string.h>
 
 #define LAST_KEY UINT64_MAX
-#define FEW 8	 /* steps of a bucket that need no directory: three looks find one */
 #define DEPTH 66 /* prefixes within each other: lengths 0 to 64, and a tree instead of them */
 
 /* Where the answer changes: from key on it is value. */
@@ -35,11 +34,12 @@ struct nesting {
 };
 
 struct build {
-	struct crier_guard_cell *cells;
-	uint32_t next, end; /* cells that are free */
+	struct crier_guard_bucket *buckets;
+	uint32_t next, end; /* those that are free */
+	bool family6;	    /* of the tree that is made */
 };
 
-/* ---- keys ---- */
+/* ---- keys: an IPv4 address is in the upper half, here alone ---- */
 
 static uint64_t high(const struct crier_guard_prefix *p)
 {
@@ -135,53 +135,121 @@ static void ranges_end(struct nesting *o, struct steps *s)
 
 /* ---- the tree ---- */
 
-static uint64_t bucket_of(const struct steps *s, uint64_t key, uint32_t shift)
+static uint64_t range_number(const struct steps *s, uint64_t key, uint32_t shift)
 {
 	return (key - s->step[0].key) >> shift;
 }
 
-/* The least for which there are not too many buckets: two are no more than one, in cells. */
-static uint32_t shift_for(const struct steps *s)
+static uint32_t bucket_steps(const struct build *b)
 {
-	uint32_t shift = 0, most = s->n < 2 ? 1 : s->n / 2;
+	return b->family6 ? CRIER_GUARD_STEPS6 : CRIER_GUARD_STEPS4;
+}
 
-	while (shift < 63 && bucket_of(s, s->step[s->n - 1].key, shift) >= most)
+/* The least for which there are not too many ranges; more than 32 for IPv4, whose keys are so
+ * apart. */
+static uint32_t shift_for(const struct build *b, const struct steps *s)
+{
+	uint32_t shift = 0, most = 2 * s->n / bucket_steps(b);
+
+	while (shift < 63 && range_number(s, s->step[s->n - 1].key, shift) >= most)
 		shift++;
 	return shift;
 }
 
-/*
- * A head and its buckets at b->next, and `skip` cells behind them left free; steps stand from
- * cell root + first on, and 0 means just behind the buckets.  0 or -ENOSPC.
- */
-static int directory_put(struct build *b, uint32_t root, uint32_t first, const struct steps *s,
-			 uint32_t level, uint32_t skip)
+/* The number of the first of n free buckets; 0: there are not so many. */
+static uint32_t buckets_take(struct build *b, uint32_t n)
 {
-	uint32_t shift = shift_for(s);
-	uint32_t buckets = (uint32_t)bucket_of(s, s->step[s->n - 1].key, shift) + 1;
-	uint32_t size = 1 + (buckets + 1) / 2;
-	struct crier_guard_cell *head = &b->cells[b->next];
+	uint32_t first = b->next;
+
+	if (n > b->end - b->next)
+		return 0;
+	b->next += n;
+	return first;
+}
+
+/* What holds behind them if `before` holds in front of them. */
+static uint32_t steps_last(const struct steps *s, uint32_t before)
+{
+	return s->n ? s->step[s->n - 1].value : before;
+}
+
+static void value_put(const struct build *b, struct crier_guard_bucket *to, uint32_t i,
+		      uint32_t value)
+{
+	if (b->family6)
+		to->value6[i] = value;
+	else
+		to->value4[i] = (uint8_t)value;
+}
+
+static void key_put(const struct build *b, struct crier_guard_bucket *to, uint32_t i, uint64_t key)
+{
+	if (b->family6)
+		to->key6[i] = key;
+	else
+		to->key4[i] = (uint32_t)(key >> 32);
+}
+
+static void leaf_put(const struct build *b, struct crier_guard_bucket *to, const struct steps *s,
+		     uint32_t before)
+{
+	memset(to, 0, sizeof(*to));
+	value_put(b, to, 0, before);
+	for (uint32_t i = 0; i < bucket_steps(b); i++) {
+		key_put(b, to, i, i < s->n ? s->step[i].key : LAST_KEY);
+		value_put(b, to, i + 1, i < s->n ? s->step[i].value : steps_last(s, before));
+	}
+}
+
+/* Steps that directories could not part: 0 or -ENOSPC. */
+static int run_put(struct build *b, struct crier_guard_bucket *to, const struct steps *s,
+		   uint32_t before)
+{
+	uint32_t most = bucket_steps(b), n = (s->n + most - 1) / most;
+
+	to->first = buckets_take(b, n);
+	to->last = n - 1;
+	to->shift = CRIER_GUARD_RUN;
+	for (uint32_t k = 0; to->first && k < n; k++) {
+		struct steps own = {.step = &s->step[k * most], .n = most};
+
+		if (k == n - 1)
+			own.n = s->n - k * most;
+		leaf_put(b, &b->buckets[to->first + k], &own, before);
+		before = steps_last(&own, before);
+	}
+	return to->first ? 0 : -ENOSPC;
+}
+
+/* Steps into bucket `at`; `before` holds in front of them.  0 or -ENOSPC. */
+static int bucket_put(struct build *b, uint32_t at, const struct steps *s, uint32_t before,
+		      uint32_t level)
+{
+	struct crier_guard_bucket *to = &b->buckets[at];
+	uint32_t shift;
 	int err = 0;
 
-	if (size + skip > b->end - b->next)
+	leaf_put(b, to, &(struct steps){.step = s->step, .n = 0}, before);
+	if (s->n <= bucket_steps(b)) {
+		leaf_put(b, to, s, before);
+		return 0;
+	}
+	key_put(b, to, 0, s->step[0].key);
+	if (level == CRIER_GUARD_LEVELS)
+		return run_put(b, to, s, before);
+	shift = shift_for(b, s);
+	to->shift = b->family6 ? shift : shift - 32;
+	to->last = (uint32_t)range_number(s, s->step[s->n - 1].key, shift);
+	to->first = buckets_take(b, to->last + 1);
+	if (!to->first)
 		return -ENOSPC;
-	b->next += size + skip;
-	first = first ? first : size;
-	memset(head, 0, size * sizeof(*head));
-	*head = (struct crier_guard_cell){
-		.key = s->step[0].key, .value = shift, .buckets = buckets};
-	for (uint32_t k = 0, i = 0; k < buckets && !err; k++) {
-		struct crier_guard_cell *cell = &head[1 + k / 2];
+	for (uint32_t k = 0, i = 0; k <= to->last && !err; k++) {
 		struct steps own = {.step = &s->step[i]};
 
-		cell->bucket[k % 2].from = first + i;
-		while (i < s->n && bucket_of(s, s->step[i].key, shift) == k)
+		while (i < s->n && range_number(s, s->step[i].key, shift) == k)
 			i++, own.n++;
-		cell->bucket[k % 2].to = first + i;
-		if (own.n <= FEW || level + 1 == CRIER_GUARD_LEVELS)
-			continue;
-		cell->bucket[k % 2].to = CRIER_GUARD_AGAIN | (b->next - root);
-		err = directory_put(b, root, first + i - own.n, &own, level + 1, 0);
+		err = bucket_put(b, to->first + k, &own, before, level + 1);
+		before = steps_last(&own, before);
 	}
 	return err;
 }
@@ -189,20 +257,14 @@ static int directory_put(struct build *b, uint32_t root, uint32_t first, const s
 /* The root's number, 0 if nothing is said of any key; or -ENOSPC. */
 static int64_t tree_put(struct build *b, const struct steps *s)
 {
-	uint32_t root = b->next, first;
-	struct crier_guard_cell *tree = &b->cells[root];
+	uint32_t root;
 	int err;
 
 	if (!s->n)
 		return 0;
-	err = directory_put(b, root, 0, s, 0, s->n);
-	if (err)
-		return err;
-	first = 1 + (tree->buckets + 1) / 2;
-	for (uint32_t i = 0; i < s->n; i++)
-		tree[first + i] =
-			(struct crier_guard_cell){.key = s->step[i].key, .value = s->step[i].value};
-	return root;
+	root = buckets_take(b, 1);
+	err = root ? bucket_put(b, root, s, CRIER_GUARD_NONE, 0) : -ENOSPC;
+	return err ? err : (int64_t)root;
 }
 
 /* How many from p on divide the same 64 bits. */
@@ -272,6 +334,7 @@ static int families_put(struct build *b, const struct crier_guard_prefix *p, uin
 	while (n4 < n && !p[n4].family6)
 		n4++;
 	root4 = family_put(b, p, n4, s);
+	b->family6 = true;
 	root6 = root4 < 0 ? root4 : family_put(b, p + n4, n - n4, s);
 	if (root6 < 0)
 		return (int)root6;
@@ -279,10 +342,11 @@ static int families_put(struct build *b, const struct crier_guard_prefix *p, uin
 	return 0;
 }
 
-int guard_tree_build(const struct crier_guard_prefix *p, uint32_t n, struct crier_guard_cell *cells,
-		     uint32_t first, uint32_t most, uint64_t *roots, uint32_t *used)
+int guard_tree_build(const struct crier_guard_prefix *p, uint32_t n,
+		     struct crier_guard_bucket *buckets, uint32_t first, uint32_t most,
+		     uint64_t *roots, uint32_t *used)
 {
-	struct build b = {.cells = cells, .next = first, .end = first + most};
+	struct build b = {.buckets = buckets, .next = first, .end = first + most};
 	struct crier_guard_prefix *sorted = NULL;
 	struct steps s = {0};
 	int err = -ENOMEM;

@@ -245,7 +245,8 @@ static void packet_in(struct crew *crew, uint32_t i, const struct port_rx *rx, u
 				    .ifindex = (uint32_t)crew->device[i].dev->ifindex,
 				    .caps = &crew->judge.caps};
 	struct steer_result r;
-	enum crier_xdp_counter verdict = steer(crew->t, &in, rx->data, rx->data + rx->len, &r);
+	enum crier_xdp_counter verdict =
+		steer(crew->t, crew->t->config, &in, rx->data, rx->data + rx->len, &r);
 
 	stats_add(&leader_of(crew)->sweeper.stats, CRIER_WORKER_rx_bytes, rx->len);
 	if (judged(crew, i, rx, verdict, &r, now_ns))

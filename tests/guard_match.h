@@ -135,8 +135,8 @@ static inline void match_guard(struct tables *t, const struct crier_guard_prefix
 	uint32_t used;
 	uint64_t roots;
 
-	if (guard_tree_build(p, n, t->guard_cells, 1,
-			     guard_cells_entries(t->config->guard_prefixes) - 1, &roots, &used))
+	if (guard_tree_build(p, n, t->guard_buckets, 1,
+			     guard_buckets_entries(t->config->guard_prefixes) - 1, &roots, &used))
 		abort();
 	tbl_store_release(&t->guard->roots, roots);
 }

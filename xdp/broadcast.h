@@ -120,8 +120,7 @@ PACKET_INLINE void broadcast_settings(struct crier_kjob *job, __u64 serial)
 
 PACKET_INLINE int broadcast_is_native(__u32 ifindex)
 {
-	const __u32 *number = bpf_map_lookup_elem(&port_numbers, &ifindex);
-	const struct crier_port *port = number ? bpf_map_lookup_elem(&ports, number) : 0;
+	const struct crier_port *port = steer_port(NULL, steer_port_number(NULL, ifindex));
 
 	return port && port->mode == CRIER_PORT_NATIVE;
 }

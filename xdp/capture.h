@@ -70,11 +70,8 @@ __noinline int capture_packet(struct xdp_md *ctx, __u32 ifindex, __u32 verdict, 
 }
 
 /* CRIER_CAPTURE_*, and of which room. */
-PACKET_INLINE __u64 capture_wanted(void)
+PACKET_INLINE __u64 capture_wanted(const struct crier_config *cfg)
 {
-	__u32 zero = 0;
-	const struct crier_config *cfg = bpf_map_lookup_elem(&config, &zero);
-
 	return cfg ? KERNEL_LOAD(&cfg->capture) : 0;
 }
 

@@ -22,7 +22,7 @@ ARRAY(ingest, crier_ingest);
 ARRAY(locals, crier_local);
 ARRAY(ports, crier_port);
 ARRAY(guard, crier_guard);
-ARRAY(guard_cells, crier_guard_cell);
+ARRAY(guard_buckets, crier_guard_bucket);
 ARRAY(member_index, crier_index);
 ARRAY(members4, crier_page4);
 ARRAY(members6, crier_page6);
@@ -64,6 +64,16 @@ struct {
 	__type(value, __u32);
 } port_numbers SEC(".maps");
 
+#define PORT_HINTS 256
+
+/* The program's own: see steer_port_number(). */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, PORT_HINTS);
+	__type(key, __u32);
+	__type(value, __u32);
+} port_hints SEC(".maps");
+
 /* The program's own: a new one begins with full budgets. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -97,18 +107,16 @@ static __always_inline void count(__u32 cpu, enum crier_xdp_counter which)
 		counters->c[which & 63]++;
 }
 
-/* The stream's own counters on this CPU; `stream` is 0 for what no stream knows. */
-static __always_inline void count_stream(__u32 cpu, __u32 stream, __u32 bytes, int accepted)
+/* The stream's own counters on this CPU, of what a stream knows. */
+static __always_inline void count_stream(__u32 cpu, const struct crier_config *cfg,
+					 const struct steer_result *to, int accepted)
 {
-	__u32 zero = 0;
-	const struct crier_config *cfg;
 	struct crier_stream_counters *counters;
 	__u32 key;
 
-	cfg = bpf_map_lookup_elem(&config, &zero);
-	if (!stream || !cfg)
+	if (!to->stream)
 		return;
-	key = cpu * cfg->max_streams + stream;
+	key = cpu * cfg->max_streams + to->stream;
 	counters = bpf_map_lookup_elem(&stream_counters, &key);
 	if (!counters)
 		return;
@@ -117,26 +125,25 @@ static __always_inline void count_stream(__u32 cpu, __u32 stream, __u32 bytes, i
 		return;
 	}
 	counters->accepted++;
-	counters->bytes += bytes;
-	counters->last_ns = STEER_NOW(0);
+	counters->bytes += to->payload_len;
+	counters->last_ns = to->now_ns;
 }
 
 /* To the socket of this interface and queue, if there is one. */
 static __always_inline int to_socket(struct xdp_md *ctx)
 {
-	__u32 ifindex = ctx->ingress_ifindex;
+	__u32 port = steer_port_number(NULL, ctx->ingress_ifindex);
 	__u32 queue = ctx->rx_queue_index;
-	__u32 *port = bpf_map_lookup_elem(&port_numbers, &ifindex);
 
 	if (!port || queue >= CRIER_MAX_QUEUES)
 		return XDP_DROP;
-	return bpf_redirect_map(&xsks, *port * CRIER_MAX_QUEUES + queue, XDP_DROP);
+	return bpf_redirect_map(&xsks, port * CRIER_MAX_QUEUES + queue, XDP_DROP);
 }
 
-static __always_inline void capture_if_wanted(struct xdp_md *ctx, enum crier_xdp_counter verdict,
-					      __u32 room)
+static __always_inline void capture_if_wanted(struct xdp_md *ctx, const struct crier_config *cfg,
+					      enum crier_xdp_counter verdict, __u32 room)
 {
-	__u64 wanted = capture_wanted();
+	__u64 wanted = capture_wanted(cfg);
 
 	if (wanted)
 		capture_take(ctx, wanted, ctx->ingress_ifindex, verdict, room);
@@ -152,19 +159,22 @@ int crier_xdp(struct xdp_md *ctx)
 	struct steer_result to;
 	enum crier_xdp_counter verdict;
 	__u32 cpu = bpf_get_smp_processor_id();
+	const struct crier_config *cfg = steer_config(NULL, 0);
 	int action = XDP_DROP, kernel = 0;
 
-	verdict = steer(NULL, &in, data, end, &to);
+	if (!cfg)
+		return XDP_PASS;
+	verdict = steer(NULL, cfg, &in, data, end, &to);
 	if (to.guard) {
 		count(cpu, to.guard);
 		/* where the guard only counts, this is how to see what it would drop */
-		capture_if_wanted(ctx, to.guard, to.room);
+		capture_if_wanted(ctx, cfg, to.guard, to.room);
 	}
 	if (verdict >= CRIER_XDP_pass_not_ip && verdict <= CRIER_XDP_pass_media) {
 		count(cpu, verdict);
 		return XDP_PASS;
 	}
-	if (verdict == CRIER_XDP_accepted)
+	if (verdict == CRIER_XDP_accepted && to.engine == CRIER_ENGINE_KERNEL)
 		kernel = broadcast_begin(ctx, &to, &broadcast);
 	if (verdict == CRIER_XDP_accepted && !kernel) {
 		action = to_socket(ctx);
@@ -174,8 +184,8 @@ int crier_xdp(struct xdp_md *ctx)
 	count(cpu, verdict);
 	if (verdict == CRIER_XDP_accepted && to.is_rtcp)
 		count(cpu, CRIER_XDP_accepted_rtcp);
-	count_stream(cpu, to.stream, to.payload_len, verdict == CRIER_XDP_accepted);
-	capture_if_wanted(ctx, verdict, to.room);
+	count_stream(cpu, cfg, &to, verdict == CRIER_XDP_accepted);
+	capture_if_wanted(ctx, cfg, verdict, to.room);
 	return kernel ? broadcast_send(ctx, &to, &broadcast) : action;
 }
 

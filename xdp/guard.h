@@ -83,92 +83,124 @@ PACKET_INLINE int guard_take(struct guard_caps *caps, enum guard_class class, __
  * ---- lists -------------------------------------------------------------------------
  */
 
-/*
- * A search under way.  It lies outside of the function that searches: what the verifier
- * sees read from there is any number, so that each step of it is verified once and not for
- * all the ways that lead there.  The CPU, who guesses these ways, does not wait for one
- * load before it begins the next.
- */
-struct guard_search {
-	__u32 from, to; /* what is sought lies in here */
-};
-
-/* Narrows s->from .. s->to, cells from root on, to the first whose key is beyond key. */
-PACKET_INLINE void guard_narrow(const struct tables *t, __u32 root, __u64 key,
-				struct guard_search *s)
+/* 1: a is less than b.  By arithmetic in BPF, where the verifier would follow each branch. */
+PACKET_INLINE __u32 guard_is_less(__u64 a, __u64 b)
 {
+#ifdef __bpf__
+	return (__u32)(((~a & b) | (~(a ^ b) & (a - b))) >> 63);
+#else
+	return a < b;
+#endif
+}
+
+/* A bucket's key. */
+PACKET_INLINE __u64 guard_key(const struct crier_guard_bucket *b, int i, int family6)
+{
+	return family6 ? b->key6[i] : b->key4[i];
+}
+
+/* What a bucket that is no directory says of a key.  No branch, which a CPU would guess wrong. */
+PACKET_INLINE __u32 guard_value(const struct crier_guard_bucket *b, __u64 key, int family6)
+{
+	__u32 n = family6 ? CRIER_GUARD_STEPS6 : CRIER_GUARD_STEPS4;
+
+#ifdef __bpf__
+	asm volatile("" : "+r"(key)); /* or clang knows its width, and compares and branches */
+#endif
+	if (family6)
+		for (int i = 0; i < CRIER_GUARD_STEPS6; i++)
+			n -= guard_is_less(key, b->key6[i]);
+	else /* both have 32 bits: what is less borrows from the others */
+		for (int i = 0; i < CRIER_GUARD_STEPS4; i++)
+			n -= (__u32)((key - b->key4[i]) >> 63);
+#ifdef __bpf__
+	/* It is never more, which the verifier doesn't see: such a place is still in the bucket. */
+	if (family6)
+		asm volatile("%0 &= 7" : "+r"(n));
+	else
+		asm volatile("%0 &= 15" : "+r"(n));
+#endif
+	return family6 ? b->value6[n] : b->value4[n];
+}
+
+PACKET_INLINE __u32 guard_before(const struct crier_guard_bucket *b, int family6)
+{
+	return family6 ? b->value6[0] : b->value4[0];
+}
+
+/* Of directory d's buckets, the number of the one for a key that is not less than d's. */
+PACKET_INLINE __u32 guard_next(const struct crier_guard_bucket *d, __u64 key, int family6)
+{
+	__u64 n = (key - guard_key(d, 0, family6)) >> (d->shift & 63);
+
+	return d->first + (n < d->last ? (__u32)n : d->last);
+}
+
+/* The value in a run of buckets: that of the last one which doesn't begin behind the key. */
+PACKET_INLINE __u32 guard_find_run(const struct tables *t, const struct crier_guard_bucket *d,
+				   __u64 key, int family6)
+{
+	__u32 from = d->first, n = d->last + 1;
+	const struct crier_guard_bucket *b;
+
 	for (int i = 0; i < CRIER_GUARD_HALVES; i++) {
-		__u32 from = STEER_LOAD(&s->from), to = STEER_LOAD(&s->to);
-		__u32 middle = from + (to - from) / 2;
-		const struct crier_guard_cell *step;
+		__u32 half = n / 2;
 
-		if (from >= to)
+		b = steer_guard_bucket(t, from + half);
+		if (!half || !b)
 			break;
-		step = steer_guard_cell(t, root + middle);
-		if (!step)
-			break;
-		if (step->key <= key)
-			STEER_STORE(&s->from, middle + 1);
-		else
-			STEER_STORE(&s->to, middle);
+		from += half * (1 - guard_is_less(key, guard_key(b, 0, family6)));
+		n -= half;
 	}
+	b = steer_guard_bucket(t, from);
+	return b ? guard_value(b, key, family6) : (__u32)CRIER_GUARD_NONE;
 }
 
-/* s becomes the steps of the bucket that key is in: cells from root on, behind the first step. */
-PACKET_INLINE int guard_bucket(const struct tables *t, __u32 root, __u64 key,
-			       struct guard_search *s)
+/* The value at bucket `at`, however deep under it. */
+PACKET_INLINE __u32 guard_find_deep(const struct tables *t, __u32 at, __u64 key, int family6)
 {
-	const struct crier_guard_cell *cell = steer_guard_cell(t, root);
-	__u32 head = root, from = 0, to = 0;
+	for (int level = 0; level <= CRIER_GUARD_LEVELS + 1; level++) {
+		const struct crier_guard_bucket *b = steer_guard_bucket(t, at);
 
-	if (!cell || key < cell->key)
-		return 0;
-	for (int level = 0; level < CRIER_GUARD_LEVELS; level++) {
-		__u64 n = (key - cell->key) >> (cell->value & 63);
-
-		if (n >= cell->buckets)
-			n = cell->buckets - 1;
-		cell = steer_guard_cell(t, head + 1 + (__u32)n / 2);
-		if (!cell)
-			return 0;
-		from = cell->bucket[n & 1].from;
-		to = cell->bucket[n & 1].to;
-		if (!(to & CRIER_GUARD_AGAIN))
+		if (!b)
 			break;
-		head = root + (to & ~CRIER_GUARD_AGAIN);
-		to = from;
-		cell = steer_guard_cell(t, head);
-		if (!cell || key < cell->key)
-			break;
+		if (!b->first)
+			return guard_value(b, key, family6);
+		if (key < guard_key(b, 0, family6))
+			return guard_before(b, family6);
+		if (b->shift == CRIER_GUARD_RUN)
+			return guard_find_run(t, b, key, family6);
+		at = guard_next(b, key, family6);
 	}
-	STEER_STORE(&s->from, from);
-	STEER_STORE(&s->to, to);
-	return 1;
-}
-
-/* What a tree says of a key: the value of the last step before it or at it. */
-PACKET_INLINE __u32 guard_find(const struct tables *t, __u32 root, __u64 key,
-			       struct guard_search *s)
-{
-	const struct crier_guard_cell *step;
-
-	if (!guard_bucket(t, root, key, s))
-		return CRIER_GUARD_NONE;
-	guard_narrow(t, root, key, s);
-	step = steer_guard_cell(t, root + STEER_LOAD(&s->from) - 1);
-	return step ? step->value : (__u32)CRIER_GUARD_NONE;
+	return CRIER_GUARD_NONE;
 }
 
 #ifdef __bpf__
 
-__attribute__((noinline)) __u32 guard_find_once(__u32 root, __u64 key, struct guard_search *s)
+__attribute__((noinline)) __u32 guard_find_once(__u32 at, __u64 key, __u32 family6)
 {
-	return s ? guard_find(NULL, root, key, s) : CRIER_GUARD_NONE;
+	return family6 ? guard_find_deep(NULL, at, key, 1) : guard_find_deep(NULL, at, key, 0);
 }
 
-#define guard_find(t, root, key, s) guard_find_once(root, key, s)
+#define guard_find_deep(t, at, key, family6) guard_find_once(at, key, family6)
 
 #endif
+
+/* What a tree says of a key: nearly always by three buckets and without a call. */
+PACKET_INLINE __u32 guard_find(const struct tables *t, __u32 root, __u64 key, int family6)
+{
+	const struct crier_guard_bucket *b = steer_guard_bucket(t, root);
+
+	for (int level = 0; level < 2 && b && b->first; level++) {
+		if (key < guard_key(b, 0, family6))
+			return guard_before(b, family6);
+		root = guard_next(b, key, family6);
+		b = steer_guard_bucket(t, root);
+	}
+	if (!b)
+		return CRIER_GUARD_NONE;
+	return b->first ? guard_find_deep(t, root, key, family6) : guard_value(b, key, family6);
+}
 
 /* Is a packet's source blocked?  Without a list of its family: one load. */
 PACKET_INLINE int guard_is_blocked(const struct tables *t, const struct crier_addr *src,
@@ -177,16 +209,15 @@ PACKET_INLINE int guard_is_blocked(const struct tables *t, const struct crier_ad
 	const struct crier_guard *guard = steer_guard(t, 0);
 	__u64 roots = guard ? STEER_ACQUIRE(&guard->roots) : 0;
 	__u32 root = (__u32)(family6 ? roots >> 32 : roots), value;
-	struct guard_search s = {0};
 
 	if (!root)
 		return 0;
 	if (!family6)
-		return guard_find(t, root, (__u64)__builtin_bswap32(src->w[3]) << 32, &s) ==
-		       CRIER_GUARD_BLOCK;
-	value = guard_find(t, root, __builtin_bswap64(src->q[0]), &s);
+		return guard_find(t, root, __builtin_bswap32(src->w[3]), 0) == CRIER_GUARD_BLOCK;
+	value = guard_find(t, root, __builtin_bswap64(src->q[0]), 1);
 	if (value >= CRIER_GUARD_TREE)
-		value = guard_find(t, value - CRIER_GUARD_TREE, __builtin_bswap64(src->q[1]), &s);
+		value = guard_find_deep(t, value - CRIER_GUARD_TREE, __builtin_bswap64(src->q[1]),
+					1);
 	return value == CRIER_GUARD_BLOCK;
 }
 
@@ -222,44 +253,83 @@ PACKET_INLINE int guard_is_in_slot(const struct tables *t, const struct crier_co
 	       steer_addr_equal(&page6->member[place].addr, addr);
 }
 
-/* Do copies go to this address and port now?  Its index may move meanwhile: then perhaps not. */
-PACKET_INLINE int guard_is_member(const struct tables *t, const struct crier_config *config,
-				  const struct crier_addr *addr, int family6, __be16 port,
-				  struct guard_search *s)
+#ifdef __bpf__
+
+__attribute__((noinline)) int guard_is_in_slot_once(const struct crier_config *config, __u32 slot,
+						    const struct crier_addr *addr, __u32 family6,
+						    __u32 port)
 {
-	__u64 hash = member_hash(STEER_LOAD(&config->index_seed), addr, family6, port);
+	return config && addr ? guard_is_in_slot(NULL, config, slot, addr, !!family6, (__be16)port)
+			      : 0;
+}
+
+#define guard_is_in_slot(t, config, slot, addr, family6, port) \
+	guard_is_in_slot_once(config, slot, addr, family6, port)
+
+#endif
+
+/* Where the index is searched next: outside of the searching function, see view.h. */
+struct guard_search {
+	__u32 at;
+};
+
+PACKET_INLINE __u32 guard_index_word(const struct tables *t, __u32 at)
+{
+	const struct crier_index *in = steer_index(t, at / CRIER_INDEX_WORDS);
+
+	return in ? STEER_ACQUIRE(&in->word[at % CRIER_INDEX_WORDS]) : 0;
+}
+
+PACKET_INLINE int guard_search_index(const struct tables *t, const struct crier_config *config,
+				     const struct crier_addr *addr, int family6, __be16 port,
+				     struct guard_search *s)
+{
+	__u32 hash = (__u32)member_hash(STEER_LOAD(&config->index_seed), addr, family6, port);
 	__u32 words = config->index_words, mask = config->index_mask;
 
-	STEER_STORE(&s->from, (__u32)((hash >> 32) * words >> 32));
 	for (int i = 0; i < GUARD_PROBES; i++) {
-		__u32 at = STEER_LOAD(&s->from);
-		const struct crier_index *in = steer_index(t, at / CRIER_INDEX_WORDS);
-		__u32 word = in ? STEER_ACQUIRE(&in->word[at % CRIER_INDEX_WORDS]) : 0;
+		__u32 at = STEER_LOAD(&s->at), word = guard_index_word(t, at);
 
 		if (!word)
 			return 0;
-		if (!(((__u32)hash ^ word) & ~mask) &&
+		if (!((hash ^ word) & ~mask) &&
 		    guard_is_in_slot(t, config, word & mask, addr, family6, port))
 			return 1;
-		STEER_STORE(&s->from, at + 1 == words ? 0 : at + 1);
+		STEER_STORE(&s->at, at + 1 == words ? 0 : at + 1);
 	}
 	return 0;
 }
 
 #ifdef __bpf__
 
-__attribute__((noinline)) int guard_is_member_once(const struct crier_config *config,
-						   const struct crier_addr *addr, __u32 family6,
-						   __u32 port, struct guard_search *s)
+__attribute__((noinline)) int guard_search_index_once(const struct crier_config *config,
+						      const struct crier_addr *addr, __u32 family6,
+						      __u32 port, struct guard_search *s)
 {
-	return config && addr && s ? guard_is_member(NULL, config, addr, !!family6, (__be16)port, s)
-				   : 0;
+	return config && addr && s
+		       ? guard_search_index(NULL, config, addr, !!family6, (__be16)port, s)
+		       : 0;
 }
 
-#define guard_is_member(t, config, addr, family6, port, s) \
-	guard_is_member_once(config, addr, family6, port, s)
+#define guard_search_index(t, config, addr, family6, port, s) \
+	guard_search_index_once(config, addr, family6, port, s)
 
 #endif
+
+/*
+ * Do copies go to this address and port now?  Its index may move meanwhile: then perhaps not.
+ * Of most strangers the first word knows nothing, and nothing is searched.
+ */
+PACKET_INLINE int guard_is_member(const struct tables *t, const struct crier_config *config,
+				  const struct crier_addr *addr, int family6, __be16 port)
+{
+	__u64 hash = member_hash(STEER_LOAD(&config->index_seed), addr, family6, port);
+	struct guard_search s = {(__u32)((hash >> 32) * config->index_words >> 32)};
+
+	if (!guard_index_word(t, s.at))
+		return 0;
+	return guard_search_index(t, config, addr, family6, port, &s);
+}
 
 /*
  * ---- crier's own ports -------------------------------------------------------------
@@ -286,17 +356,9 @@ PACKET_INLINE int guard_is_odd6(const struct crier_addr *src)
 /* Our end of crier0 is the one way in for packets from our own addresses. */
 PACKET_INLINE int guard_is_crier0(const struct tables *t, __u32 ifindex)
 {
-#ifdef __bpf__
-	const __u32 *number = bpf_map_lookup_elem(&port_numbers, &ifindex);
-	const struct crier_port *port = number ? steer_port(t, *number) : NULL;
+	const struct crier_port *port = steer_port(t, steer_port_number(t, ifindex));
 
 	return port && (port->flags & CRIER_PORT_LOCAL);
-#else
-	for (__u32 n = 1; n < CRIER_MAX_PORTS; n++)
-		if (STEER_LOAD(&t->ports[n].ifindex) == ifindex)
-			return !!(t->ports[n].flags & CRIER_PORT_LOCAL);
-	return 0;
-#endif
 }
 
 /* A source that nobody out there can have; local: it is one of our own addresses. */

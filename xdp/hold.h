@@ -68,12 +68,13 @@ __attribute__((noinline)) int broadcast_begin_copies(struct xdp_md *ctx, __u32 p
 	struct crier_kjob *job = bpf_map_lookup_elem(&kjobs, &place);
 	struct crier_kheld *held = bpf_map_lookup_elem(&kheld, &place);
 	struct target to = {0};
-	__u32 via;
+	__u32 zero = 0, via;
+	const struct crier_config *cfg = bpf_map_lookup_elem(&config, &zero);
 
 	if (!job || !held)
 		return 0;
-	job->watched =
-		(__u8)capture_wants(capture_wanted(), CRIER_CAPTURE_COPY, owner_room(job->owner));
+	job->watched = (__u8)capture_wants(capture_wanted(cfg), CRIER_CAPTURE_COPY,
+					   owner_room(job->owner));
 	via = held->via;
 	to.via = bpf_map_lookup_elem(&vias, &via);
 	to.hw = held->hw;

@@ -124,9 +124,9 @@ static uint32_t n_guard_list(const struct crier_config *c)
 	return 2 * c->guard_prefixes;
 }
 
-static uint32_t n_guard_cells(const struct crier_config *c)
+static uint32_t n_guard_buckets(const struct crier_config *c)
 {
-	return guard_cells_entries(c->guard_prefixes);
+	return guard_buckets_entries(c->guard_prefixes);
 }
 
 static uint32_t n_xsks(const struct crier_config *c)
@@ -177,7 +177,7 @@ const struct map_spec map_specs[MAPS_N] = {
 	TABLE(triggers, struct crier_trigger_slot, n_workers),
 	TABLE(guard, struct crier_guard, one),
 	TABLE(guard_list, struct crier_guard_prefix, n_guard_list),
-	TABLE(guard_cells, struct crier_guard_cell, n_guard_cells),
+	TABLE(guard_buckets, struct crier_guard_bucket, n_guard_buckets),
 	{.name = "xsks",
 	 .type = BPF_MAP_TYPE_XSKMAP,
 	 .key_size = 4,

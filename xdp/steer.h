@@ -45,13 +45,15 @@ struct steer_result {
 	 * where guard_mode lets it only count; 0: nothing.
 	 */
 	__u8 guard;
-	__u8 local; /* enum steer_local, if it is to a port of ours */
-	__u8 pad0[3];
+	__u8 local;  /* enum steer_local, if it is to a port of ours */
+	__u8 engine; /* of the room that was judged last: enum crier_engine */
+	__u8 pad0[2];
 	__be16 src_port;
 	__be16 dst_port;
 	__be32 ssrc; /* RTP and RTCP */
 	struct crier_addr src;
 	struct crier_addr dst;
+	__u64 now_ns; /* when it was accepted */
 };
 
 /*
@@ -83,12 +85,14 @@ PACKET_INLINE __u32 steer_first(const struct tables *t, __be16 dst_port)
 	return in ? STEER_ACQUIRE(&in->stream[port % 64]) : 0;
 }
 
+/* Notes the room's engine, too. */
 PACKET_INLINE enum steer_rank steer_judge(const struct tables *t, const struct crier_stream *s,
-					  enum packet_media media, const struct steer_result *out)
+					  enum packet_media media, struct steer_result *out)
 {
 	const struct crier_room *room = steer_room(t, s->room);
 	__u32 flags = s->flags;
 
+	out->engine = room ? (__u8)STEER_LOAD(&room->engine) : CRIER_ENGINE_NONE;
 	if (!room || STEER_LOAD(&s->state) != 1 || STEER_LOAD(&room->generation) != s->generation ||
 	    !s->generation)
 		return STEER_GONE;
@@ -107,58 +111,89 @@ PACKET_INLINE enum steer_rank steer_judge(const struct tables *t, const struct c
 	return STEER_ACCEPT;
 }
 
-/* The best match among the streams of a port: *out gets its names. */
-PACKET_INLINE enum steer_rank steer_match(const struct tables *t, __u32 stream,
-					  enum packet_media media, struct steer_result *out)
+PACKET_INLINE void steer_name(__u32 stream, const struct crier_stream *s, struct steer_result *out)
 {
-	enum steer_rank best = STEER_GONE;
+	out->stream = stream;
+	out->room = s->room;
+	out->generation = s->generation;
+}
 
+/* Where a search for the best match stands: outside of the searching function, see view.h. */
+struct steer_search {
+	__u32 stream;
+	__u32 best; /* enum steer_rank */
+};
+
+/* The best match among the streams of a port: *out gets its names. */
+PACKET_INLINE void steer_match_all(const struct tables *t, enum packet_media media,
+				   struct steer_result *out, struct steer_search *search)
+{
 	/* Twice as many as may be linked: one who stands on an unlinked stream walks on. */
-	for (int i = 0; i < 2 * CRIER_PORT_STREAMS && stream; i++) {
-		const struct crier_stream *s = steer_stream(t, stream);
+	for (int i = 0; i < 2 * CRIER_PORT_STREAMS; i++) {
+		__u32 stream = STEER_LOAD(&search->stream);
+		const struct crier_stream *s = stream ? steer_stream(t, stream) : NULL;
 		enum steer_rank rank;
 
 		if (!s)
 			break;
 		rank = steer_judge(t, s, media, out);
-		if (rank > best) {
-			best = rank;
-			out->stream = stream;
-			out->room = s->room;
-			out->generation = s->generation;
+		if (rank > STEER_LOAD(&search->best)) {
+			STEER_STORE(&search->best, rank);
+			steer_name(stream, s, out);
 		}
-		if (best == STEER_ACCEPT)
+		if (rank == STEER_ACCEPT)
 			break;
-		stream = STEER_ACQUIRE(&s->next);
+		STEER_STORE(&search->stream, STEER_ACQUIRE(&s->next));
 	}
-	return best;
 }
 
 /* A function of its own for the verifier: view.h says why. */
 #ifdef __bpf__
 
-__attribute__((noinline)) int steer_match_once(__u32 stream, __u32 media, struct steer_result *out)
+__attribute__((noinline)) int steer_match_once(__u32 media, struct steer_result *out,
+					       struct steer_search *search)
 {
-	return out ? steer_match(NULL, stream, (enum packet_media)media, out) : STEER_GONE;
+	if (out && search)
+		steer_match_all(NULL, (enum packet_media)media, out, search);
+	return 0;
 }
 
-#define steer_match(t, stream, media, out) (enum steer_rank) steer_match_once(stream, media, out)
+#define steer_match_all(t, media, out, search) steer_match_once(media, out, search)
 
 #endif
 
-/* A stream accepted it: is there anybody to serve it? */
-PACKET_INLINE enum crier_xdp_counter steer_engine(const struct tables *t,
-						  const struct crier_config *config, __u64 now_ns,
-						  const struct steer_result *out)
+/* As steer_match_all(), which isn't asked where the first stream decides: most ports have one. */
+PACKET_INLINE enum steer_rank steer_match(const struct tables *t, __u32 stream,
+					  enum packet_media media, struct steer_result *out)
 {
-	const struct crier_room *room = steer_room(t, out->room);
+	const struct crier_stream *s = steer_stream(t, stream);
+	enum steer_rank rank;
 
+	if (!s)
+		return STEER_GONE;
+	rank = steer_judge(t, s, media, out);
+	if (rank != STEER_ACCEPT && STEER_ACQUIRE(&s->next)) {
+		struct steer_search search = {.stream = stream, .best = STEER_GONE};
+
+		steer_match_all(t, media, out, &search);
+		return (enum steer_rank)search.best;
+	}
+	if (rank != STEER_GONE)
+		steer_name(stream, s, out);
+	return rank;
+}
+
+/* A stream accepted it: is there anybody to serve it? */
+PACKET_INLINE enum crier_xdp_counter steer_engine(const struct crier_config *config, __u64 now_ns,
+						  struct steer_result *out)
+{
+	out->now_ns = STEER_NOW(now_ns);
 	(void)now_ns; /* unused in BPF */
 	if (steer_dead(STEER_LOAD(&config->heartbeat_ns),
-		       STEER_LOAD(&config->setting[CRIER_SET_dead_man_s]), STEER_NOW(now_ns)))
+		       STEER_LOAD(&config->setting[CRIER_SET_dead_man_s]), out->now_ns))
 		return CRIER_XDP_drop_deadman;
 	/* Either engine's: natively, what has come as far as crier-dp is served there. */
-	if (!room || STEER_LOAD(&room->engine) == CRIER_ENGINE_NONE)
+	if (out->engine == CRIER_ENGINE_NONE)
 		return CRIER_XDP_drop_no_engine;
 	return CRIER_XDP_accepted;
 }
@@ -325,8 +360,7 @@ PACKET_INLINE enum crier_xdp_counter steer_budget(const struct tables *t,
 						  const struct steer_in *in,
 						  const struct steer_result *out)
 {
-	struct guard_search s = {0};
-	int member = guard_is_member(t, config, &out->src, out->family6, out->src_port, &s);
+	int member = guard_is_member(t, config, &out->src, out->family6, out->src_port);
 	struct guard_caps *caps = guard_caps_of(in->caps);
 	__u64 now_ns = STEER_NOW(in->now_ns);
 
@@ -381,12 +415,12 @@ PACKET_INLINE enum crier_xdp_counter steer_media(const struct tables *t, __u64 m
  * (to the room's engine), pass_* (Linux's), or drop_* and guard_*.  UDP checksums are
  * neither trusted nor verified: local senders leave them partial.
  */
-PACKET_INLINE enum crier_xdp_counter steer(const struct tables *t, const struct steer_in *in,
-					   const void *data, const void *end,
-					   struct steer_result *out)
+PACKET_INLINE enum crier_xdp_counter steer(const struct tables *t,
+					   const struct crier_config *config,
+					   const struct steer_in *in, const void *data,
+					   const void *end, struct steer_result *out)
 {
 	struct cursor c = {data, end};
-	const struct crier_config *config = steer_config(t, 0);
 	enum crier_xdp_counter verdict, whose;
 	__u32 ip_payload = 0, stream = 0;
 	enum packet_media media;
@@ -396,8 +430,6 @@ PACKET_INLINE enum crier_xdp_counter steer(const struct tables *t, const struct 
 	__u64 mode;
 
 	__builtin_memset(out, 0, sizeof(*out));
-	if (!config)
-		return CRIER_XDP_pass_other;
 	mode = STEER_LOAD(&config->setting[CRIER_SET_guard_mode]);
 	verdict = steer_to_udp(t, mode, &c, out, &ip_payload, &damaged);
 	if (verdict != CRIER_XDP_N)
@@ -427,7 +459,7 @@ PACKET_INLINE enum crier_xdp_counter steer(const struct tables *t, const struct 
 	rank = steer_match(t, stream, media, out);
 	if (rank != STEER_ACCEPT)
 		return steer_refusal(rank);
-	return steer_engine(t, config, in->now_ns, out);
+	return steer_engine(config, in->now_ns, out);
 }
 
 #endif

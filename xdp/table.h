@@ -25,7 +25,7 @@
 
 #define CRIER_MAGIC 0x3172656972632e31ULL /* "1.crier1" */
 /* Raise on any change of a layout below.  A new map is no such change. */
-#define CRIER_ABI 3
+#define CRIER_ABI 4
 
 #define CRIER_PAGE_SLOTS 256 /* members a page */
 #define CRIER_PAGE_SHIFT 8
@@ -468,41 +468,43 @@ CRIER_ASSERT_SIZE(struct crier_capture_rec, 32 + CRIER_CAPTURE_SNAP);
  *
  * Block and allow lists.  The most specific prefix decides; allow is an exception from a
  * wider block.  Both lists are one step function of the address, kept as the places where
- * the answer changes, in order: a step holds from its key to the next one's.  In front of
- * them stands a directory: the keys from the first step on are cut into buckets of 2^shift
- * keys, and each tells which steps begin in it, or, where these are many, has a directory of
- * its own for them.  There are half as many buckets as steps at most, so that a lookup is
- * a load each of the head, a bucket, and some neighbouring steps; of a second head and
- * bucket where prefixes crowd.
+ * the answer changes: a step holds from its key to the next one's.
  *
- * Map "guard_cells": a tree is its head at cell root, buckets from root + 1 on, two a cell,
- * the steps of all, and directories of buckets, which begin with a head, too.  Key of an IPv4
- * address: its 32 bits, host order, in bits 32..63. Of an IPv6 address: its first 64 bits, host
+ * Map "guard_buckets": the steps lie in buckets of a cache line each, which hold what is to be
+ * known of the keys that fall into them.  Where more steps begin than a bucket holds, it is a
+ * directory: its keys, from the first step on, are cut into ranges of 2^shift, each with a
+ * bucket of its own, at most half as many as would hold all steps.  So a lookup is a load or
+ * two, one more where prefixes crowd.  Below CRIER_GUARD_LEVELS directories the buckets are a
+ * run, halved until the right one is found.
+ *
+ * Key of an IPv4 address: its 32 bits, host order.  Of an IPv6 address: its first 64 bits, host
  * order; where a prefix longer than 64 divides them, the value is a tree of the last 64.
  */
-struct crier_guard_cell {
-	union {
-		struct {	       /* a step, or a head */
-			__u64 key;     /* a head's is the first step's */
-			__u32 value;   /* enum crier_guard_value, or TREE + root; a head's shift */
-			__u32 buckets; /* a head's; keys behind the last bucket are its, too */
-		};
-		struct { /* steps of a bucket, in cells from root on */
-			__u32 from;
-			__u32 to; /* behind the last of them */
-		} bucket[2];
+#define CRIER_GUARD_STEPS4 8 /* of a bucket of IPv4 */
+#define CRIER_GUARD_STEPS6 4
+#define CRIER_GUARD_LEVELS 3 /* directories within each other */
+#define CRIER_GUARD_RUN 64   /* as a shift: the buckets are a run */
+
+struct crier_guard_bucket {
+	union { /* ascending, ~0 where there is none; of a directory: [0], its first step's */
+		__u32 key4[CRIER_GUARD_STEPS4];
+		__u64 key6[CRIER_GUARD_STEPS6];
 	};
+	union { /* [0]: before the first key, [n + 1]: from key n on */
+		__u8 value4[20];
+		__u32 value6[CRIER_GUARD_STEPS6 + 1];
+	};
+	__u32 first; /* of a directory's buckets; 0: this is none */
+	__u32 last; /* number of its last bucket, counted from first; keys behind it are its, too */
+	__u32 shift;
 };
-CRIER_ASSERT_SIZE(struct crier_guard_cell, 16);
+CRIER_ASSERT_SIZE(struct crier_guard_bucket, 64);
 
-#define CRIER_GUARD_LEVELS 3	      /* directories within each other */
-#define CRIER_GUARD_AGAIN 0x80000000U /* in bucket.to: a head is there, from root on */
-
-/* Steps of a list of 2^20 prefixes are fewer than 2^22: so often a search halves them. */
-#define CRIER_GUARD_HALVES 23
+/* A list of 2^20 prefixes has less than 2^22 steps, four a bucket: so often is a run halved. */
+#define CRIER_GUARD_HALVES 21
 
 enum crier_guard_value {
-	CRIER_GUARD_NONE, /* no prefix speaks of it; also below the first key */
+	CRIER_GUARD_NONE, /* no prefix speaks of it */
 	CRIER_GUARD_ALLOW,
 	CRIER_GUARD_BLOCK,
 	CRIER_GUARD_TREE = 16, /* + the number of a root */
@@ -520,12 +522,12 @@ CRIER_ASSERT_SIZE(struct crier_guard_prefix, 24);
 
 /*
  * Map "guard": one element.  New trees and a new list are written beside those in use, then
- * switched to by one store each; cells are written again only after grace.
+ * switched to by one store each; buckets are written again only after grace.
  */
 struct crier_guard {
-	__u64 roots; /* atomic: IPv4 in bits 0..31, IPv6 in 32..63; 0: that family has no list */
-	__u64 list;  /* atomic: count in bits 0..31, half in bit 63 */
-	__u32 cells; /* entries of guard_cells; number 0 unused */
+	__u64 roots;   /* atomic: IPv4 in bits 0..31, IPv6 in 32..63; 0: that family has no list */
+	__u64 list;    /* atomic: count in bits 0..31, half in bit 63 */
+	__u32 buckets; /* entries of guard_buckets; number 0 unused */
 	__u32 pad0;
 	__u64 changed_s;
 	__u64 reserved[12];
@@ -533,18 +535,19 @@ struct crier_guard {
 CRIER_ASSERT_SIZE(struct crier_guard, 128);
 
 /*
- * Cells of one list's trees: a prefix is two steps in its family's tree, with two cells of
- * directories at most, and one longer than 64 bits may need a tree of its own, of five cells.
+ * Buckets of one list's trees: a prefix is two steps in its family's tree, each of whose levels
+ * has half as many buckets as steps at most; and one longer than 64 bits may need a tree of its
+ * own.
  */
-static inline __u32 guard_cells_part(__u32 prefixes)
+static inline __u32 guard_buckets_part(__u32 prefixes)
 {
-	return 9 * prefixes + 8;
+	return 5 * prefixes + 8;
 }
 
-/* Of guard_cells: two parts, for trees are written beside those in use. */
-static inline __u32 guard_cells_entries(__u32 prefixes)
+/* Of guard_buckets: two parts, for trees are written beside those in use. */
+static inline __u32 guard_buckets_entries(__u32 prefixes)
 {
-	return 2 * guard_cells_part(prefixes) + 1;
+	return 2 * guard_buckets_part(prefixes) + 1;
 }
 
 /*

@@ -51,7 +51,7 @@ struct tables {
 	struct crier_trigger_slot *triggers;
 	struct crier_guard *guard;
 	struct crier_guard_prefix *guard_list;
-	struct crier_guard_cell *guard_cells;
+	struct crier_guard_bucket *guard_buckets;
 	void *priv; /* maps.c: descriptors and lengths */
 };
 

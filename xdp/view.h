@@ -4,11 +4,17 @@
  * name for BPF and natively.  Each accessor returns NULL for a number that has no element.
  *
  * For BPF, the includer has declared the maps by the names in table.h, port_numbers,
- * guard_caps and steer_clock; there `t` is NULL and never looked at.
+ * port_hints (PORT_HINTS numbers), guard_caps and steer_clock; there `t` is NULL and never
+ * looked at.
  *
  * Loops that are inlined into one another are verified anew for each state of the outer
  * one, too much for 6.1 (a million instructions).  In BPF they are global functions, which
- * the kernel verifies once and by themselves; each pointer may be NULL to its mind.
+ * the kernel verifies once and by themselves; each pointer may be NULL to its mind.  What
+ * such a function reads through a pointer it was given is any number to the verifier: a loop
+ * that keeps there where it stands is not followed by every way that leads to each turn.
+ *
+ * But calls are dear, some 7 ns where a CPU's returns have to be made safe: so what nearly
+ * always suffices, a first place or a first stream, is looked at inline.
  */
 #ifndef CRIER_VIEW_H
 #define CRIER_VIEW_H
@@ -62,10 +68,29 @@ STEER_ELEMENT(struct crier_stream, stream, streams)
 STEER_ELEMENT(struct crier_room, room, rooms)
 STEER_ELEMENT(struct crier_port, port, ports)
 STEER_ELEMENT(struct crier_guard, guard, guard)
-STEER_ELEMENT(struct crier_guard_cell, guard_cell, guard_cells)
+STEER_ELEMENT(struct crier_guard_bucket, guard_bucket, guard_buckets)
 STEER_ELEMENT(struct crier_index, index, member_index)
 STEER_ELEMENT(struct crier_page4, page4, members4)
 STEER_ELEMENT(struct crier_page6, page6, members6)
+
+/*
+ * The number of the port at an interface; 0: none.  Where it was last time is looked at first,
+ * and ports[] says if it is still so: a look-up in a hash is three calls.
+ */
+PACKET_INLINE __u32 steer_port_number(const struct tables *t, __u32 ifindex)
+{
+	__u32 at = ifindex % PORT_HINTS;
+	__u32 *hint = bpf_map_lookup_elem(&port_hints, &at);
+	const struct crier_port *port = hint ? steer_port(t, *hint) : NULL;
+	const __u32 *number;
+
+	if (port && STEER_LOAD(&port->ifindex) == ifindex)
+		return *hint;
+	number = bpf_map_lookup_elem(&port_numbers, &ifindex);
+	if (number && hint)
+		*hint = *number;
+	return number ? *number : 0;
+}
 
 #else
 
@@ -88,12 +113,20 @@ STEER_ELEMENT(struct crier_stream, stream, streams, t->config->max_streams)
 STEER_ELEMENT(struct crier_room, room, rooms, t->config->max_rooms)
 STEER_ELEMENT(struct crier_port, port, ports, CRIER_MAX_PORTS)
 STEER_ELEMENT(struct crier_guard, guard, guard, 1)
-STEER_ELEMENT(struct crier_guard_cell, guard_cell, guard_cells,
-	      guard_cells_entries(t->config->guard_prefixes))
+STEER_ELEMENT(struct crier_guard_bucket, guard_bucket, guard_buckets,
+	      guard_buckets_entries(t->config->guard_prefixes))
 STEER_ELEMENT(struct crier_index, index, member_index,
 	      (t->config->index_words + CRIER_INDEX_WORDS - 1) / CRIER_INDEX_WORDS)
 STEER_ELEMENT(struct crier_page4, page4, members4, t->config->pages4)
 STEER_ELEMENT(struct crier_page6, page6, members6, t->config->pages6)
+
+PACKET_INLINE __u32 steer_port_number(const struct tables *t, __u32 ifindex)
+{
+	for (__u32 n = 1; n < CRIER_MAX_PORTS; n++)
+		if (STEER_LOAD(&t->ports[n].ifindex) == ifindex)
+			return n;
+	return 0;
+}
 
 #endif
 
@@ -128,9 +161,9 @@ enum steer_local {
 	STEER_LOCAL_FROM = 2,
 };
 
-/* Is a packet to us, and if so, also from us?  One call for both, for calls are dear. */
-PACKET_INLINE int steer_locals(const struct tables *t, const struct crier_config *config,
-			       const struct crier_addr *dst, const struct crier_addr *src)
+/* Is a packet to us, and if so, also from us? */
+PACKET_INLINE int steer_locals_search(const struct tables *t, const struct crier_config *config,
+				      const struct crier_addr *dst, const struct crier_addr *src)
 {
 	if (!steer_is_local(t, config, dst))
 		return 0;
@@ -143,11 +176,39 @@ __attribute__((noinline)) int steer_locals_once(const struct crier_config *confi
 						const struct crier_addr *dst,
 						const struct crier_addr *src)
 {
-	return config && dst && src ? steer_locals(NULL, config, dst, src) : 0;
+	return config && dst && src ? steer_locals_search(NULL, config, dst, src) : 0;
 }
 
-#define steer_locals(t, config, dst, src) steer_locals_once(config, dst, src)
+#define steer_locals_search(t, config, dst, src) steer_locals_once(config, dst, src)
 
 #endif
+
+#define STEER_PERHAPS 2
+
+/* What an address's first place says, which is nearly always the last: 0, 1, STEER_PERHAPS. */
+PACKET_INLINE int steer_is_local_first(const struct tables *t, const struct crier_config *config,
+				       const struct crier_addr *addr)
+{
+	const struct crier_local *l = steer_local(t, local_hash(addr) & (config->locals - 1));
+	__u32 state = l ? STEER_ACQUIRE(&l->state) : 0;
+
+	if (!state)
+		return 0;
+	return state == 1 && steer_addr_equal(&l->addr, addr) ? 1 : STEER_PERHAPS;
+}
+
+/* As steer_locals_search(), nearly always without it. */
+PACKET_INLINE int steer_locals(const struct tables *t, const struct crier_config *config,
+			       const struct crier_addr *dst, const struct crier_addr *src)
+{
+	int to = steer_is_local_first(t, config, dst), from;
+
+	if (!to)
+		return 0;
+	from = steer_is_local_first(t, config, src);
+	if (to == STEER_PERHAPS || from == STEER_PERHAPS)
+		return steer_locals_search(t, config, dst, src);
+	return from ? STEER_LOCAL_TO | STEER_LOCAL_FROM : STEER_LOCAL_TO;
+}
 
 #endif

@@ -152,7 +152,7 @@ static void foreign_abi(void **state)
 	t.config->abi = CRIER_ABI + 1;
 	t.rooms[1].generation = 7;
 	before = *t.config;
-	open_bad(-EPROTO, "have ABI 4, this program speaks 3");
+	open_bad(-EPROTO, "have ABI 5, this program speaks 4");
 	assert_int_equal(tables_open(&reader, dir, err), -EPROTO);
 	assert_memory_equal(t.config, &before, sizeof(before));
 	assert_int_equal(t.rooms[1].generation, 7);

@@ -96,7 +96,7 @@ static enum crier_xdp_counter native(uint32_t ifindex, const uint8_t *packet, si
 	struct guard_caps caps = {0};
 	const struct steer_in in = {.now_ns = now_ns(), .ifindex = ifindex, .caps = &caps};
 
-	return steer(&world, &in, packet, packet + len, r);
+	return steer(&world, world.config, &in, packet, packet + len, r);
 }
 
 static int wrong_in_mode(enum guard_mode mode)

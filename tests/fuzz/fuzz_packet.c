@@ -25,7 +25,7 @@ static void check(const uint8_t *data, size_t len, enum guard_mode mode)
 	struct steer_result r;
 	struct guard_caps caps = {0};
 	const struct steer_in in = {.now_ns = world.config->heartbeat_ns, .caps = &caps};
-	enum crier_xdp_counter v = steer(&world, &in, data, end, &r);
+	enum crier_xdp_counter v = steer(&world, world.config, &in, data, end, &r);
 
 	must(v <= CRIER_XDP_pass_media || crier_refuses(v));
 	must(v != CRIER_XDP_accepted_rtcp);
@@ -38,8 +38,7 @@ static void check(const uint8_t *data, size_t len, enum guard_mode mode)
 		must(steer_is_local(&world, world.config, &r.dst));
 	}
 	if (r.guard == CRIER_XDP_guard_member)
-		must(guard_is_member(&world, world.config, &r.src, r.family6, r.src_port,
-				     &(struct guard_search){0}));
+		must(guard_is_member(&world, world.config, &r.src, r.family6, r.src_port));
 	if (r.guard == CRIER_XDP_guard_punt || r.guard == CRIER_XDP_guard_member)
 		must(v == CRIER_XDP_pass_media && mode != GUARD_OFF);
 	else

@@ -23,7 +23,7 @@ static const struct step {
 	const char *want; /* in the body */
 } steps[] = {
 	{"healthy", "GET", "/healthz", "", 200, "\"ok\""},
-	{"status", "GET", "/v1/status", "", 200, "\"abi\":3"},
+	{"status", "GET", "/v1/status", "", 200, "\"abi\":4"},
 	{"no room yet", "GET", "/v1/rooms", "", 200, "{\"rooms\":[]}"},
 	{"make", "POST", "/v1/rooms", ROOM_A, 201, "\"name\":\"a\""},
 	{"nobody serves it", "GET", "/healthz", "", 503, "no crier-dp is running"},

@@ -58,30 +58,29 @@ static struct crier_guard_prefix prefix(const char *text, uint32_t value)
 
 /* ---- a reader, as the layout has it ---- */
 
-/* All steps of a directory, in order: the last one at key or before it. */
-static void directory_walk(const struct crier_guard_cell *tree, uint32_t at, uint64_t key,
-			   uint32_t *value)
+/* The last step of a bucket, or of those under it, at key or before it. */
+static void bucket_walk(const struct crier_guard_bucket *buckets, uint32_t at, bool family6,
+			uint64_t key, uint32_t *value)
 {
-	for (uint32_t k = 0; k < tree[at].buckets; k++) {
-		uint32_t from = tree[at + 1 + k / 2].bucket[k % 2].from;
-		uint32_t to = tree[at + 1 + k / 2].bucket[k % 2].to;
+	const struct crier_guard_bucket *b = &buckets[at];
 
-		if (to & CRIER_GUARD_AGAIN) {
-			directory_walk(tree, to & ~CRIER_GUARD_AGAIN, key, value);
-			continue;
-		}
-		for (; from < to; from++)
-			if (tree[from].key <= key)
-				*value = tree[from].value;
-	}
+	for (uint32_t k = 0; b->first && k <= b->last; k++)
+		bucket_walk(buckets, b->first + k, family6, key, value);
+	for (uint32_t i = 0; !b->first && family6 && i < CRIER_GUARD_STEPS6; i++)
+		if (b->key6[i] <= key)
+			*value = b->value6[i + 1];
+	for (uint32_t i = 0; !b->first && !family6 && i < CRIER_GUARD_STEPS4; i++)
+		if (b->key4[i] <= key)
+			*value = b->value4[i + 1];
 }
 
-static uint32_t tree_lookup(const struct crier_guard_cell *cells, uint32_t root, uint64_t key)
+static uint32_t tree_lookup(const struct crier_guard_bucket *buckets, uint32_t root, bool family6,
+			    uint64_t key)
 {
 	uint32_t value = CRIER_GUARD_NONE;
 
 	if (root)
-		directory_walk(&cells[root], 0, key, &value);
+		bucket_walk(buckets, root, family6, key, &value);
 	return value;
 }
 
@@ -91,11 +90,11 @@ static uint32_t lookup(const struct tables *t, const struct crier_addr *a)
 	uint32_t value;
 
 	if (addr_is_v4(a))
-		return tree_lookup(t->guard_cells, (uint32_t)roots, (uint64_t)ntohl(a->w[3]) << 32);
-	value = tree_lookup(t->guard_cells, (uint32_t)(roots >> 32), be64toh(a->q[0]));
-	return value < CRIER_GUARD_TREE
-		       ? value
-		       : tree_lookup(t->guard_cells, value - CRIER_GUARD_TREE, be64toh(a->q[1]));
+		return tree_lookup(t->guard_buckets, (uint32_t)roots, false, ntohl(a->w[3]));
+	value = tree_lookup(t->guard_buckets, (uint32_t)(roots >> 32), true, be64toh(a->q[0]));
+	return value < CRIER_GUARD_TREE ? value
+					: tree_lookup(t->guard_buckets, value - CRIER_GUARD_TREE,
+						      true, be64toh(a->q[1]));
 }
 
 /* ---- changes ---- */
@@ -237,13 +236,13 @@ static void check_same(struct world *w, struct model *m)
 /* Trees in force are those of the list in force. */
 static void check_trees(struct world *w, const struct model *m)
 {
-	static struct crier_guard_cell cells[9 * PREFIXES + 9];
-	struct tables of = {.guard_cells = cells, .guard = &(struct crier_guard){0}};
+	static struct crier_guard_bucket buckets[5 * PREFIXES + 9];
+	struct tables of = {.guard_buckets = buckets, .guard = &(struct crier_guard){0}};
 	uint64_t roots;
 	uint32_t used;
 
-	need(guard_tree_build(m->p, m->n, cells, 1, guard_cells_part(PREFIXES), &roots, &used) ==
-	     0);
+	need(guard_tree_build(m->p, m->n, buckets, 1, guard_buckets_part(PREFIXES), &roots,
+			      &used) == 0);
 	of.guard->roots = roots;
 	for (uint32_t i = 0; i < 500; i++) {
 		struct crier_guard_prefix p = random_prefix();

@@ -19,9 +19,9 @@
 #define MOST 600
 #define ROUNDS 140
 #define FIRST 7
-#define CELLS (9 * MOST + 8) /* guard_cells_part() */
+#define BUCKETS (5 * MOST + 8) /* guard_buckets_part() */
 
-static struct crier_guard_cell cells[FIRST + CELLS + 1];
+static struct crier_guard_bucket buckets[FIRST + BUCKETS + 1];
 static uint32_t seed = 1;
 
 static uint32_t rnd(uint32_t n)
@@ -100,37 +100,49 @@ static uint32_t naive(const struct crier_guard_prefix *p, uint32_t n, const stru
 	return value;
 }
 
-/* All steps of a directory, each in its bucket, none left out between: *at is the next. */
-static void directory_walk(const struct crier_guard_cell *tree, uint32_t head, uint64_t key,
-			   uint32_t level, uint32_t *at, uint32_t *value)
+static uint64_t key_of(const struct crier_guard_bucket *b, int i, bool family6)
 {
-	assert_true(level < CRIER_GUARD_LEVELS);
-	for (uint32_t k = 0; k < tree[head].buckets; k++) {
-		uint32_t from = tree[head + 1 + k / 2].bucket[k % 2].from;
-		uint32_t to = tree[head + 1 + k / 2].bucket[k % 2].to;
-
-		assert_int_equal(from, *at);
-		if (to & CRIER_GUARD_AGAIN) {
-			to &= ~CRIER_GUARD_AGAIN;
-			assert_int_equal(tree[to].key, tree[from].key);
-			directory_walk(tree, to, key, level + 1, at, value);
-			continue;
-		}
-		for (; *at < to; (*at)++) {
-			assert_int_equal((tree[*at].key - tree[head].key) >> tree[head].value, k);
-			if (tree[*at].key <= key)
-				*value = tree[*at].value;
-		}
-	}
+	if (family6)
+		return b->key6[i];
+	return b->key4[i] == UINT32_MAX ? UINT64_MAX : b->key4[i];
 }
 
-static uint32_t tree_lookup(uint32_t root, uint64_t key)
+/*
+ * All keys of a bucket in order, none out of its range: the value of the last one before `key` or
+ * at it.  `before` is what the walk has come to, *at the last key that it met.
+ */
+static uint32_t bucket_walk(uint32_t n, bool family6, uint64_t key, uint32_t level, uint64_t *at,
+			    uint32_t before)
 {
-	uint32_t value = CRIER_GUARD_NONE, at = 1 + (cells[root].buckets + 1) / 2;
+	const struct crier_guard_bucket *b = &buckets[n];
 
-	if (root)
-		directory_walk(&cells[root], 0, key, 0, &at, &value);
-	return value;
+	assert_true(level <= CRIER_GUARD_LEVELS + 1);
+	for (int i = 0; !b->first && i < (family6 ? CRIER_GUARD_STEPS6 : CRIER_GUARD_STEPS4); i++) {
+		uint64_t own = key_of(b, i, family6);
+
+		assert_true(own >= *at);
+		*at = own == UINT64_MAX ? *at : own;
+		if (own <= key || (!family6 && key == UINT32_MAX))
+			before = family6 ? b->value6[i + 1] : b->value4[i + 1];
+	}
+	if (!b->first)
+		return before;
+	assert_int_equal(b->shift == CRIER_GUARD_RUN, level == CRIER_GUARD_LEVELS);
+	for (uint32_t k = 0; k <= b->last; k++) {
+		uint64_t first = key_of(b, 0, family6), met = *at;
+
+		before = bucket_walk(b->first + k, family6, key, level + 1, at, before);
+		if (b->shift < CRIER_GUARD_RUN && *at != met)
+			assert_int_equal((*at - first) >> b->shift, k);
+	}
+	return before;
+}
+
+static uint32_t tree_lookup(uint32_t root, bool family6, uint64_t key)
+{
+	uint64_t at = 0;
+
+	return root ? bucket_walk(root, family6, key, 0, &at, CRIER_GUARD_NONE) : CRIER_GUARD_NONE;
 }
 
 static uint32_t lookup(uint64_t roots, const struct crier_addr *a, bool family6)
@@ -138,11 +150,11 @@ static uint32_t lookup(uint64_t roots, const struct crier_addr *a, bool family6)
 	uint32_t value;
 
 	if (!family6)
-		return tree_lookup((uint32_t)roots, (uint64_t)ntohl(a->w[3]) << 32);
-	value = tree_lookup((uint32_t)(roots >> 32), be64toh(a->q[0]));
+		return tree_lookup((uint32_t)roots, false, ntohl(a->w[3]));
+	value = tree_lookup((uint32_t)(roots >> 32), true, be64toh(a->q[0]));
 	if (value < CRIER_GUARD_TREE)
 		return value;
-	return tree_lookup(value - CRIER_GUARD_TREE, be64toh(a->q[1]));
+	return tree_lookup(value - CRIER_GUARD_TREE, true, be64toh(a->q[1]));
 }
 
 static uint64_t build(const struct crier_guard_prefix *p, uint32_t n)
@@ -150,19 +162,19 @@ static uint64_t build(const struct crier_guard_prefix *p, uint32_t n)
 	uint64_t roots = 0, again = 0;
 	uint32_t used = 0, ignored;
 
-	memset(cells, 0x5a, sizeof(cells));
-	assert_int_equal(guard_tree_build(p, n, cells, FIRST, CELLS, &roots, &used), 0);
-	assert_int_equal(guard_cells_part(MOST), CELLS);
-	assert_true(used <= guard_cells_part(n));
-	for (uint32_t i = 0; i < sizeof(cells) / sizeof(*cells); i++)
+	memset(buckets, 0x5a, sizeof(buckets));
+	assert_int_equal(guard_tree_build(p, n, buckets, FIRST, BUCKETS, &roots, &used), 0);
+	assert_int_equal(guard_buckets_part(MOST), BUCKETS);
+	assert_true(used <= guard_buckets_part(n));
+	for (uint32_t i = 0; i < sizeof(buckets) / sizeof(*buckets); i++)
 		if (i < FIRST || i >= FIRST + used)
-			assert_int_equal(cells[i].buckets, 0x5a5a5a5a);
+			assert_int_equal(buckets[i].last, 0x5a5a5a5a);
 	if (used) {
-		assert_int_equal(guard_tree_build(p, n, cells, FIRST, used - 1, &again, &ignored),
+		assert_int_equal(guard_tree_build(p, n, buckets, FIRST, used - 1, &again, &ignored),
 				 -ENOSPC);
 		assert_int_equal(again, 0);
 	}
-	assert_int_equal(guard_tree_build(p, n, cells, FIRST, used, &roots, &used), 0);
+	assert_int_equal(guard_tree_build(p, n, buckets, FIRST, used, &roots, &used), 0);
 	return roots;
 }
 
@@ -282,9 +294,9 @@ static void same(void **state)
 /* Each prefix a tree of its own; and 100,000 of mixed lengths fit what maps.c gives them. */
 static void full(void **state)
 {
-	const uint32_t n = 100000, most = guard_cells_part(n);
+	const uint32_t n = 100000, most = guard_buckets_part(n);
 	struct crier_guard_prefix *p = calloc(n, sizeof(*p));
-	struct crier_guard_cell *big = calloc(most + 1, sizeof(*big));
+	struct crier_guard_bucket *big = calloc(most + 1, sizeof(*big));
 	uint64_t roots = 0;
 	uint32_t used = 0;
 
@@ -302,7 +314,7 @@ static void full(void **state)
 	}
 	assert_int_equal(guard_tree_build(p, n, big, 1, most, &roots, &used), 0);
 	assert_int_equal(roots, 1);
-	assert_true(big[1].buckets > n / 8);
+	assert_true(big[1].last > n / 16);
 	assert_true(used <= n * 4 + 2);
 	free(p);
 	free(big);

@@ -47,24 +47,21 @@ static void damaged(void **state)
 {
 	struct crier_guard_prefix all = match_prefix("::/0", CRIER_GUARD_BLOCK);
 	struct crier_addr a = {0}, last = {.q = {~0ULL, ~0ULL}};
-	struct crier_guard_cell *root;
+	struct crier_guard_bucket *root;
 
 	(void)state;
 	match_guard(&world, &all, 1);
 	assert_true(guard_is_blocked(&world, &a, 1));
-	root = &world.guard_cells[world.guard->roots >> 32];
-	for (uint32_t buckets = 0; buckets < 4; buckets++) {
-		root->buckets = buckets - 1;
-		guard_is_blocked(&world, &a, 1);
-		guard_is_blocked(&world, &last, 1);
-	}
-	root->buckets = 1;
+	root = &world.guard_buckets[world.guard->roots >> 32];
 	for (uint32_t i = 0; i < 4; i++) {
-		root[1].bucket[0].from = i % 2 ? ~0U : 0;
-		root[1].bucket[0].to = i / 2 ? ~0U : CRIER_GUARD_AGAIN;
-		guard_is_blocked(&world, &a, 1);
-		root->value = ~0U;
-		guard_is_blocked(&world, &last, 1);
+		/* itself, the next, the last and none */
+		root->first = i == 0 ? (uint32_t)(world.guard->roots >> 32) : i - 1U ? ~0U / i : 2;
+		for (uint32_t shift = 0; shift < 256; shift += 32) {
+			root->shift = shift;
+			root->last = shift % 64 ? ~0U : shift;
+			guard_is_blocked(&world, &a, 1);
+			guard_is_blocked(&world, &last, 1);
+		}
 	}
 	world.guard->roots = ~0ULL;
 	assert_false(guard_is_blocked(&world, &a, 0));

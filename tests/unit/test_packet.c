@@ -31,7 +31,7 @@ static enum crier_xdp_counter judge_by(uint32_t ifindex, const uint8_t *packet, 
 	assert_non_null(copy);
 	memcpy(copy, packet, len);
 	caps = (struct guard_caps){0}; /* time stands still here */
-	v = steer(&world, &in, copy, copy + len, out);
+	v = steer(&world, world.config, &in, copy, copy + len, out);
 	free(copy);
 	return v;
 }
@@ -200,7 +200,8 @@ static void dead_man(void **state)
 
 		world.config->heartbeat_ns = cases[i].heartbeat;
 		world.config->setting[CRIER_SET_dead_man_s] = cases[i].dead_man_s;
-		assert_int_equal(steer(&world, &in, packet, packet + len, &r), cases[i].want);
+		assert_int_equal(steer(&world, world.config, &in, packet, packet + len, &r),
+				 cases[i].want);
 	}
 	world.config->heartbeat_ns = heartbeat;
 	world.config->setting[CRIER_SET_dead_man_s] = 600;
