@@ -202,6 +202,15 @@ static void ports_warnings(const struct crierd *d, json_t *list)
 		    ports_locals_lost(d->ports));
 }
 
+/* What the kernel refused; of triggers the injector speaks. */
+static void programs_warnings(const struct crierd *d, json_t *list)
+{
+	if (loader_egress(d->loader))
+		say(list, LOST_EGRESS, loader_egress(d->loader));
+	else if (loader_xmit(d->loader))
+		say(list, LOST_XMIT, loader_xmit(d->loader));
+}
+
 static json_t *warnings_json(const struct crierd *d)
 {
 	json_t *list = json_array();
@@ -212,6 +221,8 @@ static json_t *warnings_json(const struct crierd *d)
 		say(list, "starting: rooms and pages that were free are not yet given out");
 	workers_warnings(d, list);
 	ports_warnings(d, list);
+	if (d->loader)
+		programs_warnings(d, list);
 	if (d->store.unreachable)
 		say(list, "%llu listeners have no route by an interface of crier's",
 		    (unsigned long long)d->store.unreachable);

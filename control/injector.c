@@ -250,7 +250,8 @@ static int make(struct injector *i)
 static int start(struct injector *i)
 {
 	char err[LOADER_ERR_LEN];
-	int ret = make(i);
+	int ret = loader_trigger(i->loader) ? fails(i, -EOPNOTSUPP, "%s", loader_trigger(i->loader))
+					    : make(i);
 
 	if (!ret) {
 		ret = loader_attach_trigger(i->loader, i->far_ifindex, err);

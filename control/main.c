@@ -64,6 +64,14 @@ static int pin_lock(struct daemon *m)
 	return ret;
 }
 
+static void programs_log(const struct loader *l)
+{
+	if (loader_egress(l))
+		log_warn("crierd: " LOST_EGRESS, loader_egress(l));
+	else if (loader_xmit(l))
+		log_warn("crierd: " LOST_XMIT, loader_xmit(l));
+}
+
 /* Tables of other sizes go on as they are: their rooms matter more. */
 static int tables_get(struct daemon *m)
 {
@@ -85,6 +93,7 @@ static int tables_get(struct daemon *m)
 	}
 	if (pin_lock(m) != 0)
 		return -EBUSY;
+	programs_log(m->d.loader);
 	m->fresh = ret == 1;
 	m->d.tables = &m->tables;
 	setup_capacity(&m->d);

@@ -4,7 +4,9 @@
 
 #include "control/api.h"
 #include "control/crierd.h"
+#include "control/devmaps.h"
 #include "control/errand.h"
+#include "control/kernel.h"
 #include "xdp/load.h"
 #include "xdp/log.h"
 
@@ -63,12 +65,22 @@ static void answer(struct reload *r)
 	job_reply_json(job, 200, json);
 }
 
+/* The kernel takes now what it had refused. */
+static void egress_came(struct crierd *d)
+{
+	devmaps_ports_changed(d->devmaps);
+	kernel_ports_changed(d->kernel);
+}
+
 static void on_done(struct errand *errand)
 {
 	struct reload *r = (struct reload *)errand;
+	bool had_egress = !loader_egress(r->d->loader);
 
 	loader_reload_end(r->programs);
 	r->d->reloading = false;
+	if (errand->worked && !had_egress && !loader_egress(r->d->loader))
+		egress_came(r->d);
 	if (errand->worked && !r->ret) {
 		const char *from = loader_programs(r->d->loader)->from;
 

@@ -441,8 +441,8 @@ int loader_attach_trigger(struct loader *l, uint32_t ifindex, char err[LOADER_ER
 	char path[PIN_PATH_LEN], ifname[IF_NAMESIZE] = "?";
 	int prog_fd = loader_trigger_fd(l), ret;
 
-	if (loader_egress(l)) {
-		err_say(err, "%s", loader_egress(l));
+	if (loader_egress(l) || loader_trigger(l)) {
+		err_say(err, "%s", loader_egress(l) ? loader_egress(l) : loader_trigger(l));
 		return -EOPNOTSUPP;
 	}
 	if (!if_indextoname(ifindex, ifname)) {

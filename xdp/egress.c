@@ -41,6 +41,14 @@ void egress_init(struct loader *l)
 	devmap_set_init(&l->devmaps);
 }
 
+void egress_refused(char why[LOADER_ERR_LEN], const char *err)
+{
+	err_say(why,
+		"this kernel does not take the program that makes copies: %.160s; "
+		"`crierctl reload` tries again",
+		err);
+}
+
 void egress_open(struct loader *l)
 {
 	char err[LOADER_ERR_LEN];
@@ -51,8 +59,7 @@ void egress_open(struct loader *l)
 		return;
 	}
 	if (egress_load(l, false, &l->out, &l->programs, err)) {
-		err_say(l->egress_why, "this kernel does not take the program that makes them: %s",
-			err);
+		egress_refused(l->egress_why, err);
 		return;
 	}
 	l->egress_fd = object_prog_fd(l->out, EGRESS_NAME);

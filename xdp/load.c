@@ -173,31 +173,68 @@ static int tables_open_or_make(struct tables *t, const char *pin_dir,
 	return ret ? ret : tables_open(t, pin_dir, err);
 }
 
+static int way_in_load(const struct loader *l, struct bpf_object **in, const char *dir,
+		       bool triggers, struct loader_programs *p, char err[LOADER_ERR_LEN])
+{
+	int ret = object_open(in, OBJECT_IN, dir, false, err);
+
+	if (!ret && !triggers)
+		object_leave_out(*in, TRIGGER_NAME);
+	if (!ret)
+		ret = object_load(*in, l->tables, l->in, p, err);
+	if (!ret)
+		return 0;
+	bpf_object__close(*in);
+	*in = NULL;
+	return ret;
+}
+
+int ways_in_load(const struct loader *l, struct bpf_object **in, const char *dir, bool all,
+		 struct loader_programs *p, char trigger_why[LOADER_ERR_LEN],
+		 char err[LOADER_ERR_LEN])
+{
+	char first[LOADER_ERR_LEN];
+	int ret = way_in_load(l, in, dir, true, p, err);
+
+	trigger_why[0] = '\0';
+	if (!ret || ret == -EPERM || all)
+		return ret;
+	memcpy(first, err, sizeof(first));
+	ret = way_in_load(l, in, dir, false, p, err);
+	if (!ret)
+		err_say(trigger_why, "%.220s; `crierctl reload` tries again", first);
+	return ret;
+}
+
 static int prog_load(struct loader *l, char err[LOADER_ERR_LEN])
 {
-	int ret = object_open(&l->in, OBJECT_IN, NULL, false, err);
+	struct bpf_object *in;
+	int ret = ways_in_load(l, &in, NULL, false, &l->programs, l->trigger_why, err);
 
-	if (!ret)
-		ret = object_load(l->in, l->tables, NULL, &l->programs, err);
-	if (!ret)
-		l->prog_fd = object_prog_fd(l->in, PROG_NAME);
-	return ret;
+	if (ret)
+		return ret;
+	l->in = in;
+	l->prog_fd = object_prog_fd(in, PROG_NAME);
+	return 0;
 }
 
 /* See loader_grace(). */
 static int grace_init(struct loader *l, char err[LOADER_ERR_LEN])
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts);
+	int ret;
 
-	l->grace_inner = bpf_map_create(BPF_MAP_TYPE_ARRAY, "grace_inner", 4, 4, 1, NULL);
-	if (l->grace_inner >= 0) {
+	ret = l->grace_inner = bpf_map_create(BPF_MAP_TYPE_ARRAY, "grace_inner", 4, 4, 1, NULL);
+	if (ret >= 0) {
 		opts.inner_map_fd = (uint32_t)l->grace_inner;
-		l->grace_map = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "grace", 4, 4, 1, &opts);
+		ret = l->grace_map =
+			bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "grace", 4, 4, 1, &opts);
 	}
-	if (l->grace_map >= 0)
+	if (ret >= 0)
 		return 0;
-	err_say(err, "cannot make the map that grace periods need: %s", strerror(errno));
-	return -errno;
+	err_say(err, "cannot make the map that grace periods need: %s%s", strerror(-ret),
+		bpf_advice(ret));
+	return ret;
 }
 
 /*
@@ -221,6 +258,11 @@ int loader_prog_fd(const struct loader *l)
 int loader_trigger_fd(const struct loader *l)
 {
 	return object_prog_fd(l->in, TRIGGER_NAME);
+}
+
+const char *loader_trigger(const struct loader *l)
+{
+	return l->trigger_why[0] ? l->trigger_why : NULL;
 }
 
 const struct loader_programs *loader_programs(const struct loader *l)
@@ -251,7 +293,7 @@ int loader_open(struct loader **out, const char *pin_dir, const struct tables_si
 		struct tables *t, char err[LOADER_ERR_LEN])
 {
 	struct loader *l;
-	int made, ret;
+	int made = 0, ret;
 
 	*out = NULL;
 	memset(t, 0, sizeof(*t));
@@ -290,6 +332,9 @@ int loader_open(struct loader **out, const char *pin_dir, const struct tables_si
 	*out = l;
 	return made;
 fail:
+	/* Nobody has seen them, and they hold memory. */
+	if (made == 1)
+		tables_unpin(pin_dir);
 	loader_close(l);
 	return ret;
 }

@@ -116,12 +116,17 @@ int loader_prog_fd(const struct loader *l);
 
 /*
  * The injector's program, crier_trigger, for its far end (trigger.h): to be attached natively,
- * for generic XDP shares data between clones.  Owned by l.
+ * for generic XDP shares data between clones.  Owned by l; -ENOENT: loader_trigger() says why.
  */
 int loader_trigger_fd(const struct loader *l);
 
-/* NULL, or why the kernel has not got the program of the kernel engine's way out. */
+/*
+ * What crierd can do without may be refused by the kernel when it starts, and is then tried again
+ * by each reload: NULL, or why the kernel has not got the program of the kernel engine's way out,
+ * or the one that takes triggers.
+ */
 const char *loader_egress(const struct loader *l);
+const char *loader_trigger(const struct loader *l);
 
 /*
  * Gives a port devmaps by which packets are broadcast to ifindex.  They are made anew as
@@ -130,6 +135,10 @@ const char *loader_egress(const struct loader *l);
  * -EINVAL: there is no such interface.
  */
 int loader_devmaps(struct loader *l, uint32_t port, uint32_t ifindex);
+
+/* What is lost with these programs, for the log and for status; %s: why. */
+#define LOST_EGRESS "no kernel engine, so that every room is crier-dp's: %s"
+#define LOST_XMIT "copies that a device's full ring drops are counted as copies: %s"
 
 /* The double of that program for BPF_PROG_TEST_RUN, loaded when asked for; owned by l. */
 int loader_egress_run_fd(struct loader *l);
@@ -145,7 +154,8 @@ const struct loader_programs *loader_programs(const struct loader *l);
  *
  * The new ones are loaded first.  Then the way out changes, for old and new take each other's
  * jobs, then the way in, on each interface by one step of its pinned link.  Whatever fails, the old
- * ones are at work afterwards.
+ * ones are at work afterwards.  Only of what the kernel had refused before may it refuse the new
+ * one, too: see loader_egress().
  */
 struct loader_reload;
 

@@ -30,6 +30,7 @@ struct loader {
 	struct tables *tables;
 	struct bpf_object *in;		  /* the programs on interfaces */
 	int prog_fd;			  /* owned by in */
+	char trigger_why[LOADER_ERR_LEN]; /* "": the one for triggers is among them */
 	int grace_map;			  /* array of one map, see loader_grace() */
 	int grace_inner;		  /* what is put there */
 	struct bpf_object *out, *out_run; /* the kernel engine's way out, and its double */
@@ -51,15 +52,25 @@ int link_get(const char *path, struct bpf_link_info *info);
 /* Detaches and unpins one link; -ENOENT if there is none, -EINVAL if it isn't one. */
 int link_remove(const char *path, uint32_t *ifindex);
 
+/*
+ * The programs on interfaces, from dir or built in.  If the kernel refuses the one for triggers
+ * alone, and `all` of them are no must, the other comes without it, and trigger_why says why.
+ */
+int ways_in_load(const struct loader *l, struct bpf_object **in, const char *dir, bool all,
+		 struct loader_programs *p, char trigger_why[LOADER_ERR_LEN],
+		 char err[LOADER_ERR_LEN]);
+
 /* The kernel engine's program: see loader_egress(). */
 void egress_init(struct loader *l);
 void egress_open(struct loader *l);
+void egress_refused(char why[LOADER_ERR_LEN], const char *err);
 void egress_close(struct loader *l);
 
 /* The program that counts what devices drop: see loader_xmit(). */
 void xmit_open(struct loader *l);
+void xmit_refused(char why[LOADER_ERR_LEN], const char *err);
 /* Puts it where the one before it was, if there was one. */
-int xmit_attach(const struct loader *l, const struct bpf_object *obj);
+int xmit_attach(const struct loader *l, const struct bpf_object *obj, char err[LOADER_ERR_LEN]);
 
 /* Is a pin of this name its link's?  And the end of one: -EINVAL if it is no such link. */
 bool xmit_is_link(const char *name);

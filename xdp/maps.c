@@ -207,6 +207,20 @@ void err_say(char *err, const char *fmt, ...)
 	va_end(args);
 }
 
+const char *bpf_advice(int ret)
+{
+	switch (ret) {
+	case -ENOMEM:
+	case -E2BIG:
+		return "; free memory, or lower capacity.listeners or the other capacities";
+	case -EMFILE:
+	case -ENFILE:
+		return "; raise the limit of open files (ulimit -n, LimitNOFILE= in systemd)";
+	default:
+		return "";
+	}
+}
+
 struct maps *maps_new(void)
 {
 	struct maps *m = calloc(1, sizeof(*m));

@@ -40,6 +40,9 @@ struct maps *maps_new(void);
 /* One line into err[TABLES_ERR_LEN], cut if need be. */
 void err_say(char *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* What the operator can do about it, to be said after strerror(); or "". */
+const char *bpf_advice(int ret);
+
 /* The length of a map's memory: whole pages, elements at a stride of 8. */
 size_t map_bytes(const struct map_spec *s, const struct crier_config *c);
 

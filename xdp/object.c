@@ -128,6 +128,14 @@ int object_open(struct bpf_object **out, enum object_which which, const char *di
 	return 0;
 }
 
+void object_leave_out(struct bpf_object *obj, const char *name)
+{
+	struct bpf_program *prog = bpf_object__find_program_by_name(obj, name);
+
+	if (prog)
+		bpf_program__set_autoload(prog, false);
+}
+
 /* ---- loading ---- */
 
 /* The one of this name in the object before, if it is of the same make; what it holds goes on. */
@@ -244,9 +252,11 @@ static void refusal_say(struct bpf_object *obj, int ret, char err[LOADER_ERR_LEN
 			"no right to load XDP programs: run as root, or with CAP_BPF, "
 			"CAP_NET_ADMIN and CAP_PERFMON%s%s",
 			*words ? ": " : "", words);
+	else if (*words)
+		err_say(err, "the kernel refuses the program %s (%s): %s", name, why(ret), words);
 	else
-		err_say(err, "the kernel refuses the program%s%s (%s): %s", *name ? " " : "", name,
-			why(ret), *words ? words : "is CONFIG_BPF_SYSCALL on?");
+		err_say(err, "the kernel does not load the programs: %s%s", why(ret),
+			*bpf_advice(ret) ? bpf_advice(ret) : "; is CONFIG_BPF_SYSCALL on?");
 }
 
 /* A number of the verifier's statistics: what stands after `word`. */

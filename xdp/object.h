@@ -30,6 +30,9 @@ int object_open(struct bpf_object **out, enum object_which which, const char *di
 int object_load(struct bpf_object *obj, const struct tables *t, const struct bpf_object *before,
 		struct loader_programs *p, char err[LOADER_ERR_LEN]);
 
+/* Before it is loaded: without this program. */
+void object_leave_out(struct bpf_object *obj, const char *name);
+
 /* The descriptor of a loaded program, or -ENOENT. */
 int object_prog_fd(const struct bpf_object *obj, const char *name);
 

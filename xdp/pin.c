@@ -51,7 +51,7 @@ static int bpf_error(int ret, const char *doing, const char *what, char err[TABL
 			"CAP_PERFMON and the file's permissions",
 			doing, what);
 	else
-		err_say(err, "cannot %s %s: %s", doing, what, strerror(-ret));
+		err_say(err, "cannot %s %s: %s%s", doing, what, strerror(-ret), bpf_advice(ret));
 	return ret;
 }
 
@@ -127,11 +127,8 @@ static int map_create(const struct map_spec *s, const struct crier_config *c,
 	if (fd >= 0)
 		return fd;
 	if (fd == -ENOMEM || fd == -E2BIG) {
-		snprintf(
-			err, TABLES_ERR_LEN,
-			"the kernel has no room for table %s (%zu MB): lower capacity.listeners or "
-			"the other capacities",
-			s->name, map_bytes(s, c) >> 20);
+		err_say(err, "the kernel has no room for table %s (%zu MB)%s", s->name,
+			map_bytes(s, c) >> 20, bpf_advice(fd));
 		return fd;
 	}
 	if (fd == -EINVAL) {

@@ -26,6 +26,7 @@ struct loader_reload {
 	struct loader *l;
 	char dir[PIN_PATH_LEN]; /* "": built in */
 	struct bpf_object *in, *out, *xmit;
+	char trigger_why[LOADER_ERR_LEN], egress_why[LOADER_ERR_LEN], xmit_why[LOADER_ERR_LEN];
 	struct loader_programs programs;
 	struct devmap_set devmaps; /* new ones, not yet the loader's */
 	bool changed;		   /* packets meet the new programs */
@@ -42,6 +43,8 @@ struct loader_reload *loader_reload_new(struct loader *l, const char *dir)
 		return NULL;
 	r->l = l;
 	snprintf(r->dir, sizeof(r->dir), "%s", dir ? dir : "");
+	memcpy(r->egress_why, l->egress_why, sizeof(r->egress_why));
+	memcpy(r->xmit_why, l->xmit_why, sizeof(r->xmit_why));
 	devmap_set_init(&r->devmaps);
 	return r;
 }
@@ -80,10 +83,15 @@ static int source_choose(struct loader_reload *r, char err[LOADER_ERR_LEN])
 	return -ENOENT;
 }
 
+static const char *source(const struct loader_reload *r)
+{
+	return *r->dir ? r->dir : NULL;
+}
+
 static int one_load(struct loader_reload *r, struct bpf_object **obj, enum object_which which,
 		    const struct bpf_object *before, char err[LOADER_ERR_LEN])
 {
-	int ret = object_open(obj, which, *r->dir ? r->dir : NULL, false, err);
+	int ret = object_open(obj, which, source(r), false, err);
 
 	if (!ret)
 		ret = object_load(*obj, r->l->tables, before, &r->programs, err);
@@ -94,17 +102,49 @@ static int one_load(struct loader_reload *r, struct bpf_object **obj, enum objec
 	return ret;
 }
 
+/*
+ * What the kernel has not taken before is no reason to keep the rest back: it may take it now, or
+ * else *_why says why not.
+ */
+static int egress_load(struct loader_reload *r, char err[LOADER_ERR_LEN])
+{
+	int ret;
+
+	if (!kernel_broadcasts())
+		return 0;
+	ret = one_load(r, &r->out, OBJECT_OUT, r->l->out, err);
+	if (!ret)
+		r->egress_why[0] = '\0';
+	if (!ret || !loader_egress(r->l))
+		return ret;
+	egress_refused(r->egress_why, err);
+	return 0;
+}
+
+static int xmit_load(struct loader_reload *r, char err[LOADER_ERR_LEN])
+{
+	int ret;
+
+	if (!r->out)
+		return 0;
+	ret = one_load(r, &r->xmit, OBJECT_XMIT, NULL, err);
+	if (!ret || !loader_xmit(r->l))
+		return ret;
+	xmit_refused(r->xmit_why, err);
+	return 0;
+}
+
 static int all_load(struct loader_reload *r, char err[LOADER_ERR_LEN])
 {
 	int ret = source_choose(r, err);
 
 	if (!ret)
-		ret = one_load(r, &r->in, OBJECT_IN, r->l->in, err);
-	/* What the kernel has not taken at crierd's start is no reason to keep the rest back. */
-	if (!ret && r->l->egress_fd >= 0)
-		ret = one_load(r, &r->out, OBJECT_OUT, r->l->out, err);
-	if (!ret && !loader_xmit(r->l))
-		ret = one_load(r, &r->xmit, OBJECT_XMIT, NULL, err);
+		ret = ways_in_load(r->l, &r->in, source(r), !loader_trigger(r->l), &r->programs,
+				   r->trigger_why, err);
+	if (!ret)
+		ret = egress_load(r, err);
+	if (!ret)
+		ret = xmit_load(r, err);
 	return ret;
 }
 
@@ -115,6 +155,16 @@ static bool port_is_there(const struct loader *l, uint32_t port)
 	char name[IF_NAMESIZE];
 
 	return l->devmaps.fd[port][0] >= 0 && if_indextoname(l->devmap_ifindex[port], name);
+}
+
+static void way_out_say(const struct loader_reload *r, uint32_t port, const char *what, int ret,
+			char err[LOADER_ERR_LEN])
+{
+	char name[IF_NAMESIZE] = "?";
+
+	if_indextoname(r->l->devmap_ifindex[port], name);
+	err_say(err, "cannot %s the devmaps of %s: %s%s", what, name, strerror(-ret),
+		bpf_advice(ret));
 }
 
 static int ways_out_make(struct loader_reload *r, char err[LOADER_ERR_LEN])
@@ -129,7 +179,7 @@ static int ways_out_make(struct loader_reload *r, char err[LOADER_ERR_LEN])
 		/* It may have gone meanwhile. */
 		if (!ret || !port_is_there(r->l, n))
 			continue;
-		err_say(err, "cannot make the devmaps of port %u: %s", n, strerror(-ret));
+		way_out_say(r, n, "make", ret, err);
 		return ret;
 	}
 	return 0;
@@ -142,7 +192,9 @@ static void ways_out_undo(struct loader_reload *r, uint32_t end)
 		int ret = r->devmaps.fd[n][0] < 0 ? 0 : devmaps_put(r->l, n, r->l->devmaps.fd[n]);
 
 		if (ret)
-			log_err("crierd: port %u keeps the new way out: %s", n, strerror(-ret));
+			log_err("crierd: port %u may keep the new way out, which does as the old "
+				"one: %s",
+				n, strerror(-ret));
 	}
 }
 
@@ -153,7 +205,7 @@ static int ways_out_put(struct loader_reload *r, char err[LOADER_ERR_LEN])
 
 		if (!ret)
 			continue;
-		err_say(err, "cannot change the devmaps of port %u: %s", n, strerror(-ret));
+		way_out_say(r, n, "change", ret, err);
 		ways_out_undo(r, n + 1);
 		return ret;
 	}
@@ -207,10 +259,14 @@ static int links_change(const struct loader *l, const struct bpf_object *from,
 {
 	int fd = object_prog_fd(to, name), ret = 0;
 	uint32_t id = prog_id(from, name);
-	DIR *dir = opendir(l->pin_dir);
+	DIR *dir;
 	char path[PIN_PATH_LEN];
 	struct dirent *e;
 
+	/* Refused by the kernel, before or now as before: no link of theirs carries it. */
+	if (!strcmp(name, TRIGGER_NAME) && (fd < 0 || !id))
+		return 0;
+	dir = opendir(l->pin_dir);
 	if (!dir || fd < 0 || !id) {
 		err_say(err, "cannot look for the links of %s: %s", name, strerror(errno));
 		ret = -EIO;
@@ -236,6 +292,18 @@ static int ways_in_change(const struct loader *l, const struct bpf_object *from,
 
 /* ---- all of it ---- */
 
+static int xmit_change(struct loader_reload *r, char err[LOADER_ERR_LEN])
+{
+	int ret = xmit_attach(r->l, r->xmit, err);
+
+	if (!ret)
+		r->xmit_why[0] = '\0';
+	if (!ret || !loader_xmit(r->l))
+		return ret;
+	xmit_refused(r->xmit_why, err);
+	return 0;
+}
+
 static int all_change(struct loader_reload *r, char err[LOADER_ERR_LEN])
 {
 	char undo[LOADER_ERR_LEN];
@@ -246,12 +314,8 @@ static int all_change(struct loader_reload *r, char err[LOADER_ERR_LEN])
 	if (ret)
 		return ret;
 	ret = ways_in_change(r->l, r->l->in, r->in, err);
-	if (!ret && r->xmit) {
-		ret = xmit_attach(r->l, r->xmit);
-		if (ret)
-			err_say(err, "cannot attach to the tracepoint xdp_devmap_xmit: %s",
-				strerror(-ret));
-	}
+	if (!ret && r->xmit)
+		ret = xmit_change(r, err);
 	if (!ret) {
 		ways_out_keep(r);
 		return 0;
@@ -284,6 +348,9 @@ static void adopt(struct loader_reload *r)
 	r->l->prog_fd = object_prog_fd(r->in, PROG_NAME);
 	r->l->out = r->out;
 	r->l->egress_fd = r->out ? object_prog_fd(r->out, EGRESS_NAME) : -1;
+	memcpy(r->l->trigger_why, r->trigger_why, sizeof(r->trigger_why));
+	memcpy(r->l->egress_why, r->egress_why, sizeof(r->egress_why));
+	memcpy(r->l->xmit_why, r->xmit_why, sizeof(r->xmit_why));
 	r->l->programs = r->programs;
 	r->in = in;
 	r->out = out;

@@ -38,14 +38,24 @@ static int xmit_pin(const struct loader *l, int fd)
 	return ret;
 }
 
-int xmit_attach(const struct loader *l, const struct bpf_object *obj)
+int xmit_attach(const struct loader *l, const struct bpf_object *obj, char err[LOADER_ERR_LEN])
 {
 	int fd = bpf_raw_tracepoint_open("xdp_devmap_xmit", object_prog_fd(obj, XMIT_NAME));
 	int ret = fd < 0 ? fd : xmit_pin(l, fd);
 
 	if (fd >= 0)
 		close(fd);
+	if (ret)
+		err_say(err, "cannot attach to the tracepoint xdp_devmap_xmit: %s", strerror(-ret));
 	return ret;
+}
+
+void xmit_refused(char why[LOADER_ERR_LEN], const char *err)
+{
+	err_say(why,
+		"this kernel does not take the program that counts them: %.160s; "
+		"`crierctl reload` tries again",
+		err);
 }
 
 void xmit_open(struct loader *l)
@@ -61,15 +71,10 @@ void xmit_open(struct loader *l)
 	ret = object_open(&obj, OBJECT_XMIT, NULL, false, err);
 	if (!ret)
 		ret = object_load(obj, l->tables, NULL, &l->programs, err);
-	if (ret) {
-		err_say(l->xmit_why, "this kernel does not take the program that counts them: %s",
-			err);
-	} else {
-		ret = xmit_attach(l, obj);
-		if (ret)
-			err_say(l->xmit_why, "cannot attach to the tracepoint xdp_devmap_xmit: %s",
-				strerror(-ret));
-	}
+	if (!ret)
+		ret = xmit_attach(l, obj, err);
+	if (ret)
+		xmit_refused(l->xmit_why, err);
 	bpf_object__close(obj);
 }
 

@@ -6,6 +6,7 @@
 #ifndef CRIER_TEST_SANDBOX_H
 #define CRIER_TEST_SANDBOX_H
 
+#include <dirent.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -35,6 +36,20 @@ static inline int sandbox_enter(void)
 		return SANDBOX_SKIP;
 	}
 	return 0;
+}
+
+/* What is in a directory: descriptors in /proc/self/fd, pins in a pin directory. */
+static inline int sandbox_entries(const char *path)
+{
+	DIR *dir = opendir(path);
+	int n = 0;
+
+	if (!dir)
+		return -1;
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
 }
 
 /* As a shell would; aborts the test if it fails. */

@@ -3,6 +3,7 @@
  * Other programs in the place of those at work, on two veth pairs of the sandbox's own, va - vb
  * and ca - cb: what fails half way leaves everything as it was.
  */
+#include "refuse.h"
 #include "sandbox.h"
 
 #include <setjmp.h>
@@ -25,23 +26,14 @@ static const struct tables_size size = {
 static char err[LOADER_ERR_LEN];
 static struct loader *loader;
 static struct tables tables;
-static int fail_at; /* which update of a link fails, counted from 1; 0: none */
-
-/* By the linker's --wrap. */
-int __real_bpf_link_update(int fd, int prog, const struct bpf_link_update_opts *opts);
-int __wrap_bpf_link_update(int fd, int prog, const struct bpf_link_update_opts *opts);
-
-int __wrap_bpf_link_update(int fd, int prog, const struct bpf_link_update_opts *opts)
-{
-	if (fail_at && --fail_at == 0)
-		return -EBUSY;
-	return __real_bpf_link_update(fd, prog, opts);
-}
+static char pin_dir[128];
 
 struct seen {
 	uint32_t prog[2]; /* on va and ca */
 	uint32_t devmap[2][CRIER_KSIZES_N];
 	uint32_t way_out; /* the program in them, which is one */
+	uint32_t at_work[LOADER_PROGRAMS];
+	int fds, pins;
 };
 
 static uint32_t prog_on(const char *ifname)
@@ -73,7 +65,13 @@ static uint32_t way_out_of(uint32_t devmap)
 
 static struct seen look(void)
 {
-	struct seen s = {{prog_on("va"), prog_on("ca")}, {{0}}, 0};
+	struct seen s = {.prog = {prog_on("va"), prog_on("ca")},
+			 .fds = sandbox_entries("/proc/self/fd"),
+			 .pins = sandbox_entries(pin_dir)};
+	const struct loader_programs *p = loader_programs(loader);
+
+	for (uint32_t i = 0; i < p->n; i++)
+		s.at_work[i] = p->program[i].id;
 
 	for (uint32_t n = 0; n < 2; n++) {
 		for (uint32_t i = 0; i < CRIER_KSIZES_N; i++) {
@@ -141,22 +139,101 @@ static void in_place(void **state)
 	assert_string_equal(loader_programs(loader)->from, "");
 }
 
-/* Whichever step fails. */
+static const struct {
+	struct refusal first, second; /* first's nth counts up by `stride` */
+	int stride;
+	const char *words;
+} steps[] = {
+	{{.cmd = BPF_PROG_LOAD, .name = "crier_xdp", .err = EINVAL},
+	 {0},
+	 1,
+	 "refuses the program crier_xdp (Invalid argument): refused by a test"},
+	{{.cmd = BPF_PROG_LOAD, .name = "crier_trigger", .err = EACCES},
+	 {0},
+	 1,
+	 "refuses the program crier_trigger"},
+	{{.cmd = BPF_PROG_LOAD, .name = "crier_egress", .err = E2BIG},
+	 {0},
+	 1,
+	 "refuses the program crier_egress"},
+	{{.cmd = BPF_PROG_LOAD, .name = "crier_xmit", .err = EINVAL},
+	 {0},
+	 1,
+	 "refuses the program crier_xmit"},
+	{{.cmd = BPF_MAP_CREATE, .name = "clones", .err = ENOMEM},
+	 {0},
+	 4,
+	 "cannot make the devmaps of "},
+	{{.cmd = BPF_MAP_UPDATE_ELEM, .name = "clones", .err = EINVAL},
+	 {0},
+	 419,
+	 "cannot make the devmaps of "},
+	/* Older kernels have no batches of maps in a map: one after the other. */
+	{{.cmd = BPF_MAP_UPDATE_ELEM, .name = "devmaps", .err = ENOMEM},
+	 {.cmd = BPF_MAP_UPDATE_BATCH, .name = "devmaps", .nth = 1, .err = EINVAL},
+	 5,
+	 "a: Cannot allocate memory; free memory"},
+	{{.cmd = BPF_LINK_UPDATE, .err = EBUSY},
+	 {0},
+	 1,
+	 "cannot put the new program in the place of"},
+	{{.cmd = BPF_RAW_TRACEPOINT_OPEN, .name = "xdp_devmap_xmit", .err = ENOENT},
+	 {0},
+	 1,
+	 "cannot attach to the tracepoint xdp_devmap_xmit: No such file"},
+	{{.cmd = BPF_OBJ_PIN, .name = "xmit_link_next", .err = EPERM},
+	 {0},
+	 1,
+	 "cannot attach to the tracepoint xdp_devmap_xmit: Operation not permitted"},
+};
+
+/* Whichever step fails: all is as before, and nothing of the new is left. */
 static void undone(void **state)
 {
 	(void)state;
-	for (int step = 1; step <= 2; step++) {
-		struct seen before = look(), now;
-		uint32_t id = at_work("crier_xdp");
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		int failed = 0;
 
-		fail_at = step;
-		assert_int_equal(reload(NULL), -EBUSY);
-		assert_int_equal(fail_at, 0);
-		assert_non_null(strstr(err, "cannot put the new program in the place of"));
-		now = look();
-		assert_memory_equal(&before, &now, sizeof(now));
-		assert_int_equal(at_work("crier_xdp"), id);
+		for (int nth = 1;; nth += steps[i].stride, failed++) {
+			struct seen before = look(), now;
+			int ret;
+
+			refusals[0] = steps[i].first;
+			refusals[0].nth = nth;
+			refusals[0].n = 1;
+			refusals[1] = steps[i].second;
+			ret = reload(NULL);
+			if (refusals[0].seen < nth)
+				break;
+			if (ret != -steps[i].first.err || !strstr(err, steps[i].words))
+				fail_msg("step %zu, call %d: %d: %s", i, nth, ret, err);
+			now = look();
+			assert_memory_equal(&before, &now, sizeof(now));
+		}
+		assert_true(failed);
+		memset(refusals, 0, sizeof(refusals));
 	}
+	in_place(state);
+}
+
+/* Nor can what was done be undone: a mixture of old and new, which goes on, until the next reload.
+ */
+static void not_undone(void **state)
+{
+	struct seen before = look();
+
+	refusals[0] = (struct refusal){.cmd = BPF_MAP_UPDATE_ELEM,
+				       .name = "devmaps",
+				       .nth = CRIER_KSIZES_N + 3,
+				       .err = ENOMEM};
+	refusals[1] = (struct refusal){
+		.cmd = BPF_MAP_UPDATE_BATCH, .name = "devmaps", .nth = 1, .err = EINVAL};
+	assert_int_equal(reload(NULL), -ENOMEM);
+	assert_non_null(strstr(err, "cannot change the devmaps of ca"));
+	memset(refusals, 0, sizeof(refusals));
+	assert_int_equal(prog_on("va"), before.prog[0]);
+	assert_int_equal(sandbox_entries("/proc/self/fd"), before.fds);
+	assert_int_equal(reload(NULL), 0);
 	in_place(state);
 }
 
@@ -197,15 +274,14 @@ static int links_up(void **state)
 {
 	static const char *const names[] = {"va", "ca"};
 	struct loader_attached a;
-	char dir[128];
 	int ret;
 
 	(void)state;
-	snprintf(dir, sizeof(dir), "%s/crier", sandbox_dir);
+	snprintf(pin_dir, sizeof(pin_dir), "%s/crier", sandbox_dir);
 	sandbox_run(
 		"ip link add va type veth peer name vb && ip link add ca type veth peer name cb "
 		"&& ip link set va up && ip link set ca up");
-	ret = loader_open(&loader, dir, &size, &tables, err);
+	ret = loader_open(&loader, pin_dir, &size, &tables, err);
 	if (ret < 0)
 		print_error("%s\n", err);
 	if (ret < 0)
@@ -233,6 +309,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(in_place),
 		cmocka_unit_test(undone),
+		cmocka_unit_test(not_undone),
 		cmocka_unit_test(interface_gone),
 		cmocka_unit_test(interface_came_meanwhile),
 	};

@@ -139,7 +139,7 @@ if [ -n "$group" ]; then
 	status=$?
 	wait_until 10 rmdir "$group"
 	want "exit status without memory" 1 "$status"
-	grep 'no room for table .* MB): lower capacity.listeners' <<<"$said" || fail "it says: $said"
+	grep 'no room for table .* MB); free memory, or lower capacity.listeners' <<<"$said" || fail "it says: $said"
 	want "pins that a start without memory left" 0 "$(find /sys/fs/bpf/crier -type f 2>/dev/null | wc -l)"
 else
 	echo "skipped: no control group for memory can be made here"
