@@ -123,11 +123,14 @@ static void test_refused(void **state)
  * ---- the cap ---------------------------------------------------------------------
  */
 static uint32_t punted;
+static bool linux_full;
 
 static bool count_punt(struct port *p, const struct port_rx *rx)
 {
 	(void)p;
 	(void)rx;
+	if (linux_full)
+		return false;
 	punted++;
 	return true;
 }
@@ -202,13 +205,96 @@ static void test_cap(void **state)
 	tables_close(&t);
 }
 
+struct world {
+	struct tables t;
+	struct fixture f;
+	struct stats stats;
+	struct judge j;
+};
+
+static void world_make(struct world *w, uint64_t pps)
+{
+	fixture_make(&w->f, &w->t, CRIER_PAGE_SLOTS, 0);
+	stats_init(&w->stats, &w->t, 0);
+	judge_init(&w->j, &w->t, &w->stats, NULL);
+	tbl_store(&w->t.config->setting[CRIER_SET_punt_pps], pps);
+}
+
+/* Neighbour talk takes the last one, and no more than that. */
+static void test_last_token(void **state)
+{
+	uint64_t now = SECOND_NS;
+	struct world w;
+
+	(void)state;
+	world_make(&w, 1000);
+	assert_int_equal(offer(&w.j, CRIER_XDP_pass_not_ip, false, 5000, now), 104);
+	assert_int_equal(offer(&w.j, CRIER_XDP_pass_not_ip, false, 5000, now), 0);
+	assert_int_equal(w.stats.c[CRIER_WORKER_punt_cap], 5000 - 104 + 5000);
+	tables_close(&w.t);
+}
+
+/* Packets that come closer together than tokens do not keep those from coming. */
+static void test_drip(void **state)
+{
+	uint64_t now = SECOND_NS;
+	uint32_t got = 0;
+	struct world w;
+
+	(void)state;
+	world_make(&w, 1000);
+	offer(&w.j, CRIER_XDP_pass_not_ip, false, 5000, now);
+	for (int i = 0; i < 10000; i++)
+		got += offer(&w.j, CRIER_XDP_pass_not_ip, false, 1, now += SECOND_NS / 10000);
+	assert_in_range(got, 999, 1000);
+	/* After 2^54 ns, whatever that times 1024 a second is in 64 bits. */
+	tbl_store(&w.t.config->setting[CRIER_SET_punt_pps], 1024);
+	assert_int_equal(
+		offer(&w.j, CRIER_XDP_pass_not_ip, false, 5000, w.j.filled_ns + (1ULL << 54)), 106);
+	tables_close(&w.t);
+}
+
+/* What Linux has no room for is not told as punted. */
+static void test_linux_full(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_make(&w, 1000);
+	linux_full = true;
+	assert_int_equal(offer(&w.j, CRIER_XDP_pass_not_ip, false, 10, SECOND_NS), 0);
+	linux_full = false;
+	assert_int_equal(w.stats.c[CRIER_WORKER_punt_full], 10);
+	assert_int_equal(w.stats.c[CRIER_WORKER_punted], 0);
+	tables_close(&w.t);
+}
+
+/* An IPv6 header that ends before it says what comes next is no neighbour's talk. */
+static void test_short_header(void **state)
+{
+	static const struct port_ops ops = {.punt = count_punt};
+	const struct steer_result r = {.l3 = 14, .family6 = 1};
+	struct port port = {.ops = &ops};
+	uint8_t packet[60] = {[14 + 6] = 58};
+	struct port_rx rx = {packet, 14 + 6};
+	uint32_t before = punted;
+	struct world w;
+
+	(void)state;
+	world_make(&w, 1000);
+	for (int i = 0; i < 5000; i++)
+		judge_packet(&w.j, &port, 1, &rx, CRIER_XDP_pass_other, &r, SECOND_NS);
+	assert_int_equal(punted - before, 54);
+	tables_close(&w.t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_to_linux),
-		cmocka_unit_test(test_from_linux),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_cap),
+		cmocka_unit_test(test_to_linux),   cmocka_unit_test(test_from_linux),
+		cmocka_unit_test(test_refused),	   cmocka_unit_test(test_cap),
+		cmocka_unit_test(test_last_token), cmocka_unit_test(test_drip),
+		cmocka_unit_test(test_linux_full), cmocka_unit_test(test_short_header),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
