@@ -164,6 +164,11 @@ static inline void world_members(struct tables *t)
 	world_index(t, "2001:db8:1::46", 5004, slot6 + 201);
 	world_index(t, "2001:db8:1::47", 5004, 2 * CRIER_PAGE_SLOTS + 3);
 	world_index(t, "198.51.100.47", 5004, slot6 + 200);
+	/* They are there by another port now. */
+	world_index(t, "198.51.100.44", 5006, 2 * CRIER_PAGE_SLOTS + 3);
+	world_index(t, "2001:db8:1::44", 5006, slot6 + 200);
+	world_member(t, "2001:db8:1::48", 5004, slot6 + 202);
+	page6_members(t, t->config->pages4)->member[202].word &= ~CRIER_MEMBER6_VALID;
 }
 
 static inline void world_init(struct tables *t)
