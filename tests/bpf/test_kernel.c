@@ -41,9 +41,30 @@ static struct crier_kjob *broadcast(const struct bytes *packet, struct bytes *cl
 	return &world.kjobs[number_of(clone) & 0x3fffff];
 }
 
+/* The least of the sizes that serves so many. */
+static uint32_t least_size(uint32_t members)
+{
+	static const uint32_t all[] = {8, 16, 32, 48, 64, 96, 128, 192, 256};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (all[i] >= members)
+			return all[i];
+	return 0;
+}
+
+/* The rest of a job's clones. */
+static void clones_end(const struct crier_kjob *job, const struct bytes *clone)
+{
+	struct bytes copy;
+
+	while (job->seen < job->clones)
+		egress(clone, &copy);
+}
+
 /* Every member of the room gets crier-dp's very frame, once, and no clone is anything else. */
 static void equal(const struct packet_case *c, uint32_t payload_len)
 {
+	uint64_t spare = counter(CRIER_XDP_kernel_spare);
 	uint32_t n = 0, copies = 0;
 	struct bytes packet, clone, copy;
 	struct crier_kjob *job;
@@ -62,6 +83,7 @@ static void equal(const struct packet_case *c, uint32_t payload_len)
 			frame_native(&frames[n++], job, payload, v6, place);
 	}
 	assert_int_equal(job->due, n);
+	assert_int_equal(job->clones, least_size(n));
 	assert_int_equal(clone.len, job->head + payload_len);
 	for (uint32_t i = 0, clones = job->clones; i < clones; i++) {
 		int action = egress(&clone, &copy), at;
@@ -81,6 +103,7 @@ static void equal(const struct packet_case *c, uint32_t payload_len)
 		copies++;
 	}
 	assert_int_equal(copies, n);
+	assert_int_equal(counter(CRIER_XDP_kernel_spare) - spare, job->clones - n);
 }
 
 /* The room before a payload: for tags and IPv6 where they are, and if the device takes it. */
@@ -127,6 +150,46 @@ static const struct packet_case came_as[] = {
 	{.name = "v6", .src = "2001:db8:1::7", .dst = "2001:db8::1"},
 	{.name = "v6, vlan", .src = "2001:db8:1::7", .dst = "2001:db8::1", .tpid = {0x8100}},
 };
+
+/* A next hop that takes more than its device: no room for those headers on the way in. */
+static void longer_than_the_device(void **state)
+{
+	struct bytes packet, clone, copy;
+	struct crier_kjob *job;
+	uint8_t payload[1700];
+
+	(void)state;
+	world.vias[4].mtu = 9000;
+	payload_fill(payload, 1472);
+	members_make(0, 1);
+	packet_make(&packet, &came_as[0], 1472);
+	job = broadcast(&packet, &clone);
+	frame_native(&frames[0], job, payload, true, 0);
+	assert_true(frames[0].len > clone.len);
+	for (uint32_t n = 1; n < job->clones; n++)
+		assert_int_equal(egress(&clone, &copy), XDP_DROP);
+	assert_int_equal(egress(&clone, &copy), XDP_PASS);
+	assert_true(same(&copy, &frames[0]));
+	world.vias[4].mtu = 1500;
+}
+
+/* RFC 6864: what may be fragmented has an ID of its own, from packet to packet. */
+static void ids(void **state)
+{
+	struct bytes packet, clone;
+	uint16_t id[2];
+
+	(void)state;
+	members_make(1, 0);
+	packet_make(&packet, &came_as[0], 100);
+	for (int i = 0; i < 2; i++) {
+		struct crier_kjob *job = broadcast(&packet, &clone);
+
+		id[i] = job->id;
+		clones_end(job, &clone);
+	}
+	assert_int_not_equal(id[0], id[1]);
+}
 
 static void equality(void **state)
 {
@@ -325,6 +388,32 @@ static void drops(void **state)
 	for (uint32_t n = 0; n < job->clones; n++)
 		egress(&clone, &copy);
 	assert_int_equal(row()->copies, 3);
+
+	/* Nor who has just left, whom the page's word of ways out still names. */
+	members_make(3, 0);
+	world.pages[PAGE4].egress[3] |= 1ULL << 60;
+	job = broadcast(&packet, &clone);
+	assert_int_equal(job->due, 3);
+	assert_int_equal(row()->due, 3);
+	clones_end(job, &clone);
+}
+
+/* By the held member's via, but of the other family: that via is not for him. */
+static void other_family(void **state)
+{
+	struct bytes packet, clone, copy;
+	struct crier_kjob *job;
+	uint32_t copies = 0;
+
+	(void)state;
+	members_make(1, 1);
+	member_put(true, 0, 1);
+	packet_make(&packet, &came_as[0], 100);
+	job = broadcast(&packet, &clone);
+	for (uint32_t n = 0; n < job->clones; n++)
+		copies += egress(&clone, &copy) == XDP_PASS;
+	assert_int_equal(copies, 1);
+	assert_int_equal(row()->no_route, 1);
 }
 
 struct captured {
@@ -484,6 +573,15 @@ static void tx_drops(void **state)
 	transmitted(fd, 1, 15, 0);
 	assert_int_equal(other->copies, 11 - 7);
 	assert_int_equal(counter(CRIER_XDP_kernel_copies) - copies, 30 + 11);
+
+	/* Those who use the jobs' places next know nothing of it. */
+	members_make(3, 0);
+	for (int i = 0; i < CRIER_KJOBS; i++) {
+		clones_end(broadcast(&packet, &clone), &clone);
+		transmitted(fd, 3, 5, 0);
+	}
+	assert_int_equal(row()->copies, 3 * CRIER_KJOBS);
+	assert_int_equal(row()->tx_full, 0);
 	close(fd);
 }
 
@@ -503,6 +601,17 @@ static void stale(void **state)
 		assert_int_equal(egress(&clone, &copy), i < 2 ? XDP_DROP : XDP_PASS);
 	assert_int_equal(counter(CRIER_XDP_kernel_stale) - before, 2);
 	assert_int_equal(row()->due, 3);
+
+	/* Likewise its page of IPv6. */
+	members_make(2, 3);
+	broadcast(&packet, &clone);
+	world.pages[page6].owner = owner_word(ROOM + 1, 5, 0, 1);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(egress(&clone, &copy), i < 1 ? XDP_PASS : XDP_DROP);
+	assert_int_equal(counter(CRIER_XDP_kernel_stale) - before, 2 + 3);
+	before += 3;
+	for (int i = 0; i < 4; i++)
+		egress(&clone, &copy);
 
 	/* Of five members one had his copy: four clones are missed when the place is used again. */
 	members_make(3, 2);
@@ -566,11 +675,19 @@ static void not_ours(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(equality),   cmocka_unit_test(heads),
-		cmocka_unit_test(sizes),      cmocka_unit_test(members_change),
-		cmocka_unit_test(last_clone), cmocka_unit_test(nobody),
-		cmocka_unit_test(drops),      cmocka_unit_test(capture),
-		cmocka_unit_test(tx_drops),   cmocka_unit_test(stale),
+		cmocka_unit_test(equality),
+		cmocka_unit_test(heads),
+		cmocka_unit_test(sizes),
+		cmocka_unit_test(members_change),
+		cmocka_unit_test(last_clone),
+		cmocka_unit_test(nobody),
+		cmocka_unit_test(drops),
+		cmocka_unit_test(capture),
+		cmocka_unit_test(longer_than_the_device),
+		cmocka_unit_test(ids),
+		cmocka_unit_test(other_family),
+		cmocka_unit_test(tx_drops),
+		cmocka_unit_test(stale),
 		cmocka_unit_test(not_ours),
 	};
 	int ret = sandbox_enter();

@@ -245,7 +245,7 @@ static void mangled(void **state)
 /* One that was taken is not taken twice; one that was withdrawn, never. */
 static void once(void **state)
 {
-	uint64_t before = counter(CRIER_XDP_trigger_refused);
+	uint64_t before = counter(CRIER_XDP_trigger_refused), sent;
 	struct bytes trigger, clone;
 
 	(void)state;
@@ -258,6 +258,12 @@ static void once(void **state)
 	slot()->sent++;
 	assert_int_equal(run(loader_trigger_fd(loader), &trigger, &clone), XDP_DROP);
 	assert_int_equal(counter(CRIER_XDP_trigger_refused), before + 2);
+	/* A worker that waits for nothing has no number. */
+	sent = slot()->sent;
+	head_of(&trigger)->serial = slot()->sent = 0;
+	assert_int_equal(run(loader_trigger_fd(loader), &trigger, &clone), XDP_DROP);
+	assert_int_equal(counter(CRIER_XDP_trigger_refused), before + 3);
+	slot()->sent = sent;
 	assert_int_equal(row()->due, 20);
 }
 
