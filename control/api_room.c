@@ -148,6 +148,22 @@ json_t *api_room_spec_json(const struct store *s, uint32_t room)
 			 "limit", (json_int_t)row->limit, "streams", streams);
 }
 
+/* Why it has the engine that it has, or none. */
+static void room_why(struct crierd *d, uint32_t room, bool served, char *why, size_t size)
+{
+	const struct crier_room *row = room_row(&d->store, room);
+	bool waits = !served && row->engine != CRIER_ENGINE_NONE;
+	bool asked = row->wanted == CRIER_ENGINE_NONE || row->wanted == CRIER_ENGINE_BYPASS;
+	char text[2 * KERNEL_WHY_LEN] = "";
+	const char *engine = d->kernel ? kernel_room_why(d->kernel, room, text, sizeof(text)) : "";
+
+	if (waits)
+		snprintf(why, size, "no crier-dp is running%s%s", asked || !*engine ? "" : ", and ",
+			 asked ? "" : engine);
+	else
+		snprintf(why, size, "%s", engine);
+}
+
 static json_t *room_json(struct crierd *d, uint32_t room, bool alive)
 {
 	const struct store *s = &d->store;
@@ -158,10 +174,9 @@ static json_t *room_json(struct crierd *d, uint32_t room, bool alive)
 		json_array_append_new(streams, stream_json(s, s->rooms[room].stream[i]));
 	bool served = alive || row->engine == CRIER_ENGINE_KERNEL;
 	const char *serving = body_engine_name(served ? row->engine : CRIER_ENGINE_NONE);
-	char text[2 * KERNEL_WHY_LEN] = "";
-	const char *why = !served && row->engine != CRIER_ENGINE_NONE ? "no crier-dp is running"
-			  : d->kernel ? kernel_room_why(d->kernel, room, text, sizeof(text))
-				      : "";
+	char why[3 * KERNEL_WHY_LEN];
+
+	room_why(d, room, served, why, sizeof(why));
 
 	return json_pack(
 		"{s:s, s:I, s:I, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",

@@ -11,10 +11,12 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
+#include "ethtool.h"
 #include "links.h"
 #include "rtnl.h"
 #include "veth.h"
 #include "xdp/addr.h"
+#include "xdp/log.h"
 
 static int refuse(char err[CRIER0_ERR_LEN], int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -202,6 +204,16 @@ static int set_addrs(const struct crier0 *c, struct links *ls)
 	return rc;
 }
 
+/* A veth takes what XDP redirects to it only while its other end polls: with GRO it does. */
+static void open_to_redirects(void)
+{
+	int rc = ethtool_gro_on(CRIER0_HOST);
+
+	if (rc)
+		log_warn("crier0: no GRO, so the kernel engine has no listeners on this host: %s",
+			 strerror(-rc));
+}
+
 int crier0_up(struct crier0 *c, char err[CRIER0_ERR_LEN])
 {
 	struct links ls = {0};
@@ -220,6 +232,7 @@ int crier0_up(struct crier0 *c, char err[CRIER0_ERR_LEN])
 		c->host_ifindex = links_by_name(&ls, CRIER0_HOST)->ifindex;
 		c->engine_ifindex = links_by_name(&ls, CRIER0_ENGINE)->ifindex;
 		set_sysctls(c);
+		open_to_redirects();
 		rc = veth_up(c->engine_ifindex);
 		rc = rc ? rc : veth_up(c->host_ifindex);
 		rc = rc ? rc : set_addrs(c, &ls);

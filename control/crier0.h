@@ -38,7 +38,7 @@ int crier0_parse(struct crier0 *c, const char *address, const char *address6,
 		 char err[CRIER0_ERR_LEN]);
 
 /*
- * Makes the pair, or makes it right: addresses, neighbours, queues, sysctls, up.
+ * Makes the pair, or makes it right: addresses, neighbours, queues, sysctls, GRO, up.
  * 0 or -errno with a sentence in err; -EEXIST: crier0 is something else's.
  */
 int crier0_up(struct crier0 *c, char err[CRIER0_ERR_LEN]);

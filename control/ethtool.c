@@ -45,6 +45,13 @@ uint32_t ethtool_speed_mbps(const char *ifname)
 	return speed == (uint32_t)SPEED_UNKNOWN ? 0 : speed;
 }
 
+int ethtool_gro_on(const char *ifname)
+{
+	struct ethtool_value v = {.cmd = ETHTOOL_SGRO, .data = 1};
+
+	return ethtool(ifname, &v);
+}
+
 int32_t ethtool_numa(const char *ifname)
 {
 	char path[128];

@@ -8,5 +8,6 @@
 uint32_t ethtool_rx_queues(const char *ifname);	 /* in use; 0: not known */
 uint32_t ethtool_speed_mbps(const char *ifname); /* 0: not known */
 int32_t ethtool_numa(const char *ifname);	 /* -1: not known */
+int ethtool_gro_on(const char *ifname);		 /* 0 or -errno */
 
 #endif

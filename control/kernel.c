@@ -231,8 +231,8 @@ const char *kernel_why_off(const struct kernel *k)
 /* ---- triggers ---- */
 
 /*
- * The ports by which units may leave.  The kernel forgets what devmaps led to when an interface
- * goes, so that one without a link has none.
+ * The ports by which units may leave; true: not by crier0 alone.  The kernel forgets what devmaps
+ * led to when an interface goes, so that one without a link has none.
  */
 static bool ports_flag(struct kernel *k)
 {
@@ -246,7 +246,7 @@ static bool ports_flag(struct kernel *k)
 			  port->mode == CRIER_PORT_NATIVE && tbl_load(&port->mac) >> 48 & 1 &&
 			  !k->port[n].closed && !devmaps_get(k->d->devmaps, n);
 
-		any |= on;
+		any |= on && !(port->flags & CRIER_PORT_LOCAL);
 		k->sure &= !on || !k->port[n].untold;
 		flags = on ? flags | CRIER_PORT_BROADCASTS : flags & ~CRIER_PORT_BROADCASTS;
 		if (flags != port->flags)
@@ -410,7 +410,7 @@ const char *kernel_room_why(struct kernel *k, uint32_t room, char *text, size_t 
 	f = (struct fit){.err = pages, .size = sizeof(pages)};
 	if (row->wanted == ROOM_WANTED_AUTO && k->dp.fast)
 		snprintf(pages, sizeof(pages), "crier-dp's interfaces take frames without a copy");
-	else if (row->engine == CRIER_ENGINE_BYPASS)
+	else if (row->engine == CRIER_ENGINE_BYPASS && k->dp.works)
 		pages_room(k, room, &f);
 	snprintf(text, size, strcmp(alone, pages) && pages[0] ? "%s; and %s" : "%s", alone, pages);
 	return text;

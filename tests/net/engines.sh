@@ -172,7 +172,7 @@ becomes "e1 again" true /v1/status '.interfaces[] | select(.name == "e1") | .bro
 wait_until 10 served_by page || fail "400 are served by $(serving)"
 stop dp
 wait_until 10 served_by none || fail "served by $(serving) without crier-dp"
-want "why" "no crier-dp is running" "$(api GET /v1/rooms/talk | jq -r .why)"
+want "why" "no crier-dp is running, and it has 400 listeners, and one packet serves 128 by itself (unit_slots)" "$(api GET /v1/rooms/talk | jq -r .why)"
 go
 want "100 without crier-dp" kernel "$(serving)"
 stop crierd
