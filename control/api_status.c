@@ -214,6 +214,7 @@ static void programs_warnings(const struct crierd *d, json_t *list)
 static json_t *warnings_json(const struct crierd *d)
 {
 	json_t *list = json_array();
+	char why[GRACE_WHY_LEN];
 
 	for (uint32_t i = 0; i < d->warnings; i++)
 		json_array_append_new(list, json_string(d->warning[i]));
@@ -227,9 +228,9 @@ static json_t *warnings_json(const struct crierd *d)
 		say(list, "%llu listeners have no route by an interface of crier's",
 		    (unsigned long long)d->store.unreachable);
 	if (grace_age_ns(d->grace) > GRACE_SLOW_NS)
-		say(list, "nothing is reused since %llu ms: worker %d does not turn",
+		say(list, "nothing is reused since %llu ms: %s",
 		    (unsigned long long)(grace_age_ns(d->grace) / 1000000),
-		    grace_waits_for(d->grace));
+		    grace_why(d->grace, why));
 	if (d->nexthop)
 		nexthop_warnings(d->nexthop, say_nexthop, list);
 	if (d->injector && injector_fails(d->injector))
@@ -317,13 +318,14 @@ void api_health(struct call *call)
 {
 	const struct crierd *d = call->d;
 	json_t *reasons = json_array();
+	char why[GRACE_WHY_LEN];
 
 	if (!d->serving)
 		say(reasons, "starting");
 	if (d->store.rooms_n)
 		workers_warnings(d, reasons);
 	if (grace_age_ns(d->grace) > GRACE_SLOW_NS)
-		say(reasons, "worker %d does not turn", grace_waits_for(d->grace));
+		say(reasons, "%s", grace_why(d->grace, why));
 	if (json_array_size(reasons)) {
 		http_reply_json(call, 503,
 				json_pack("{s:s, s:s, s:o}", "status", "degraded", "error",

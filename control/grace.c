@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -344,6 +345,17 @@ uint64_t grace_age_ns(const struct grace *g)
 int grace_waits_for(const struct grace *g)
 {
 	return g->waiting && g->waits ? __builtin_ctzll(g->waits) : -1;
+}
+
+const char *grace_why(const struct grace *g, char text[GRACE_WHY_LEN])
+{
+	int worker = grace_waits_for(g);
+
+	if (worker < 0)
+		snprintf(text, GRACE_WHY_LEN, "the kernel's grace period (RCU) is not over");
+	else
+		snprintf(text, GRACE_WHY_LEN, "worker %d does not turn", worker);
+	return text;
 }
 
 void grace_close(struct grace *g)

@@ -58,6 +58,10 @@ uint64_t grace_age_ns(const struct grace *g);
 /* The worker that the batch under way waits for, or -1. */
 int grace_waits_for(const struct grace *g);
 
+/* Whom it waits for, in words: "worker 3 does not turn", or that the kernel takes its time. */
+#define GRACE_WHY_LEN 64
+const char *grace_why(const struct grace *g, char text[GRACE_WHY_LEN]);
+
 /*
  * Runs what is still deferred, without grace, so that its memory is freed: fn must do
  * no more than give something back to a free list of this process.

@@ -323,6 +323,7 @@ static uint64_t stuck_since_ns(const struct guard *g)
 static void on_patience(evutil_socket_t fd, short what, void *arg)
 {
 	uint64_t now = loop_now_ns();
+	char why[GRACE_WHY_LEN];
 	struct guard *g = arg;
 
 	(void)fd;
@@ -330,8 +331,8 @@ static void on_patience(evutil_socket_t fd, short what, void *arg)
 	while (g->first && !g->building && now - stuck_since_ns(g) >= PATIENCE_S * 1000000000ULL) {
 		refuse(g->first, 503,
 		       "the lists that were in force before the last change may still be read: "
-		       "worker %d does not turn; try again when it does",
-		       grace_waits_for(g->d->grace));
+		       "%s; try again later",
+		       grace_why(g->d->grace, why));
 		change_end(g);
 	}
 	patience_start(g);

@@ -277,15 +277,16 @@ static void on_first_grace(evutil_socket_t fd, short what, void *arg)
 	struct timeval soon = {0, 5000};
 	struct daemon *m = arg;
 	bool late = loop_now_ns() - m->d.started_ns > FIRST_GRACE_MOST_NS;
+	char why[GRACE_WHY_LEN];
 
 	(void)fd;
 	(void)what;
 	m->d.serving = m->d.store.settled;
 	if (!m->live && (m->d.serving || late)) {
 		if (!m->d.serving)
-			log_warn("crierd: worker %d does not turn; nothing that was free before "
-				 "can be given out until it does",
-				 grace_waits_for(m->d.grace));
+			log_warn("crierd: %s; nothing that was free before can be given out until "
+				 "then",
+				 grace_why(m->d.grace, why));
 		live(m);
 	}
 	if (!m->d.serving)

@@ -112,6 +112,8 @@ static void test_nobody_there(void **state)
 
 static void test_waits_for_online_worker(void **state)
 {
+	char why[GRACE_WHY_LEN];
+
 	(void)state;
 	tables.workers[0].quiescent = 7; /* online */
 	tables.workers[1].quiescent = 4; /* asleep */
@@ -119,6 +121,7 @@ static void test_waits_for_online_worker(void **state)
 	turn_ms(60);
 	assert_int_equal(ran, 0);
 	assert_int_equal(grace_waits_for(grace), 0);
+	assert_string_equal(grace_why(grace, why), "worker 0 does not turn");
 	assert_true(grace_age_ns(grace) > 40000000);
 	move(0, 2);
 	turn_until(1);
@@ -148,11 +151,15 @@ static void test_dead_worker_counts_as_moved(void **state)
 
 static void test_waits_for_bpf(void **state)
 {
+	char why[GRACE_WHY_LEN];
+
 	(void)state;
 	barriers = true;
 	grace_defer_number(grace, run, NULL, 1);
 	turn_ms(60);
 	assert_int_equal(ran, 0);
+	assert_int_equal(grace_waits_for(grace), -1);
+	assert_string_equal(grace_why(grace, why), "the kernel's grace period (RCU) is not over");
 	sem_post(&barrier_may_end);
 	turn_until(1);
 }
