@@ -10,6 +10,7 @@
 #include "control/injector.h"
 #include "control/kernel.h"
 #include "control/netdev.h"
+#include "control/ports.h"
 #include "xdp/load.h"
 
 /* Has it?  1, 0, or -1: it cannot be told. */
@@ -26,19 +27,25 @@ static void put(json_t *table, const char *name, const char *interface, int has,
 	json_array_append_new(table, row);
 }
 
-static void put_port(json_t *table, struct netdev *n, const struct crier_port *port)
+static void put_port(json_t *table, struct netdev *n, const struct crierd *d, uint32_t number)
 {
 	static const char *const unknown = "the kernel tells since Linux 6.3";
+	const struct crier_port *port = &d->tables->ports[number];
+	struct port_notes notes = {0};
 	uint32_t ifindex = tbl_load(&port->ifindex), mode = tbl_load(&port->mode);
 	char name[CRIER_IFNAME_LEN + 1] = "";
 
 	memcpy(name, port->name, CRIER_IFNAME_LEN);
 	if (!ifindex || mode == CRIER_PORT_DPDK)
 		return;
-	put(table, "native XDP", name, mode == CRIER_PORT_NATIVE, NULL,
+	if (d->ports)
+		ports_notes(d->ports, number, &notes);
+	put(table, "native XDP", name, mode == CRIER_PORT_NATIVE,
+	    notes.count ? notes.text[0] : NULL,
 	    "each packet costs more, and no interface has the kernel engine");
 	put(table, "XDP redirects to it", name, netdev_takes_redirects(n, ifindex),
-	    n ? "a veth takes them once its other end has an XDP program or GRO" : unknown,
+	    n ? "its driver does not; a veth does once its other end has an XDP program or GRO"
+	      : unknown,
 	    "listeners behind it are crier-dp's, by AF_XDP or DPDK");
 	put(table, "zero-copy AF_XDP", name, netdev_zero_copy(n, ifindex),
 	    n ? "its driver has none" : unknown,
@@ -67,7 +74,7 @@ static json_t *table_json(const struct crierd *d, const struct loader_features *
 	    "copies that a device's full ring drops are counted as copies");
 	for (uint32_t i = 1; i < CRIER_MAX_PORTS; i++)
 		if (d->tables->ports[i].name[0])
-			put_port(table, n, &d->tables->ports[i]);
+			put_port(table, n, d, i);
 	netdev_close(n);
 	return table;
 }
