@@ -97,7 +97,8 @@ void index_add(struct index *x, uint64_t hash, uint32_t number)
 static void close_hole(struct index *x, uint32_t hole)
 {
 	for (uint32_t i = next(x, hole); x->entry[i]; i = next(x, i)) {
-		uint32_t h = home(x, x->ops->hash(x->ctx, x->entry[i] & x->number_mask));
+		uint32_t number = x->entry[i] & x->number_mask;
+		uint32_t h = home(x, x->ops->hash(x->ctx, number, x->entry[i] - number));
 		uint32_t from_home = i >= h ? i - h : i + x->size - h;
 		uint32_t from_hole = i >= hole ? i - hole : i + x->size - hole;
 
@@ -109,18 +110,34 @@ static void close_hole(struct index *x, uint32_t hole)
 	tbl_store_release(&x->entry[hole], 0);
 }
 
-bool index_remove(struct index *x, uint64_t hash, uint32_t number)
+/* Where it stands, x->size if nowhere. */
+static uint32_t place(const struct index *x, uint64_t hash, uint32_t number)
 {
 	uint32_t wanted = make_entry(x, hash, number);
 
-	for (uint32_t i = home(x, hash); x->entry[i]; i = next(x, i)) {
-		if (x->entry[i] != wanted)
-			continue;
-		close_hole(x, i);
-		x->used--;
-		return true;
-	}
-	return false;
+	for (uint32_t i = home(x, hash); x->entry[i]; i = next(x, i))
+		if (x->entry[i] == wanted)
+			return i;
+	return x->size;
+}
+
+bool index_remove(struct index *x, uint64_t hash, uint32_t number)
+{
+	uint32_t i = place(x, hash, number);
+
+	if (i == x->size)
+		return false;
+	close_hole(x, i);
+	x->used--;
+	return true;
+}
+
+void index_replace(struct index *x, uint64_t hash, uint32_t number, uint32_t by)
+{
+	uint32_t i = place(x, hash, number);
+
+	assert(i != x->size && by && by <= x->number_mask);
+	tbl_store_release(&x->entry[i], make_entry(x, hash, by));
 }
 
 void index_prefetch(const struct index *x, uint64_t hash)

@@ -3,6 +3,9 @@
  * An open-addressing table of numbers whose keys lie elsewhere: member slots, whose
  * keys are the pages themselves, and rooms, whose keys are their names.
  *
+ * A number may stand where more than its key says: then its tag must tell which (see
+ * member_index.h).
+ *
  * Sized for its capacity at the start, it never grows: 1.5 words of 4 bytes a number.
  * The bits that a number doesn't need carry a piece of its hash, so that a stranger is
  * nearly always told without a look at its key.  Deletion shifts back what follows:
@@ -17,7 +20,8 @@
 
 struct index_ops {
 	bool (*is)(const void *ctx, uint32_t number, const void *key);
-	uint64_t (*hash)(const void *ctx, uint32_t number);
+	/* What it was added by; tag is the piece of it that the table keeps. */
+	uint64_t (*hash)(const void *ctx, uint32_t number, uint32_t tag);
 };
 
 struct index {
@@ -47,6 +51,9 @@ void index_add(struct index *x, uint64_t hash, uint32_t number);
 
 /* While the number's key can still be read, and those of all others.  False: not there. */
 bool index_remove(struct index *x, uint64_t hash, uint32_t number);
+
+/* The number's place becomes another's, by one store; hash is that of both. */
+void index_replace(struct index *x, uint64_t hash, uint32_t number, uint32_t by);
 
 /* Bring the line where the search will begin into the cache. */
 void index_prefetch(const struct index *x, uint64_t hash);

@@ -6,14 +6,9 @@
 #include <time.h>
 
 #include "control/grace.h"
+#include "control/member_index.h"
 #include "control/room.h"
 #include "xdp/log.h"
-#include "xdp/members.h"
-
-struct member_key {
-	uint32_t room;
-	const struct crier_endpoint *ep;
-};
 
 /* ---- slots ---- */
 
@@ -47,54 +42,19 @@ bool member_at(const struct store *s, uint32_t slot, struct crier_endpoint *ep, 
 
 /* ---- the index ---- */
 
-/* Whatever the room: the guard, which reads the index too, knows none. */
-static uint64_t key_hash(const struct store *s, const struct crier_endpoint *ep)
-{
-	return member_hash(s->t->config->index_seed, &ep->addr, !addr_is_v4(&ep->addr), ep->port);
-}
-
-static bool slot_is(const void *ctx, uint32_t slot, const void *key)
-{
-	const struct store *s = ctx;
-	const struct member_key *k = key;
-	struct crier_endpoint ep;
-	uint16_t via;
-
-	return s->pages.note[slot_page(slot)].room == k->room && member_at(s, slot, &ep, &via) &&
-	       endpoint_equal(&ep, k->ep);
-}
-
-static uint64_t slot_hash(const void *ctx, uint32_t slot)
-{
-	const struct store *s = ctx;
-	struct crier_endpoint ep = {0};
-	uint16_t via;
-
-	member_at(s, slot, &ep, &via);
-	return key_hash(s, &ep);
-}
-
-static const struct index_ops member_ops = {.is = slot_is, .hash = slot_hash};
-
 void members_init(struct store *s)
 {
-	struct crier_config *c = s->t->config;
-
-	tbl_store(&c->index_seed, s->seed);
-	index_lend(&s->members, s->t->member_index->word, c->index_words,
-		   s->pages.total * CRIER_PAGE_SLOTS - 1, &member_ops, s);
+	member_index_init(s);
 }
 
 uint32_t member_find(const struct store *s, uint32_t room, const struct crier_endpoint *ep)
 {
-	struct member_key key = {room, ep};
-
-	return index_find(&s->members, key_hash(s, ep), &key);
+	return member_index_find(s, room, ep).slot;
 }
 
 void member_prefetch(const struct store *s, const struct crier_endpoint *ep)
 {
-	index_prefetch(&s->members, key_hash(s, ep));
+	member_index_prefetch(s, ep);
 }
 
 /* ---- counts ---- */
@@ -242,10 +202,11 @@ static int why_full(const struct store *s)
 int member_add(struct store *s, uint32_t room, const struct crier_endpoint *ep)
 {
 	bool family6 = !addr_is_v4(&ep->addr);
+	struct member_spot spot = member_index_find(s, room, ep);
 	uint32_t limit = room_row(s, room)->limit, slot;
 	uint16_t via;
 
-	if (member_find(s, room, ep))
+	if (spot.slot)
 		return -EEXIST;
 	if (limit && room_members(s, room) >= limit)
 		return -EDQUOT;
@@ -264,7 +225,7 @@ int member_add(struct store *s, uint32_t room, const struct crier_endpoint *ep)
 	page_egress(&s->pages, slot);
 	count_empty(s, slot_page(slot), true);
 	count(s, room, s->pages.note[slot_page(slot)].shard, family6, 1);
-	index_add(&s->members, key_hash(s, ep), slot);
+	member_index_add(s, &spot, slot);
 	if (!via)
 		count_unreachable(s, room, 1);
 	tell_changed(s, room);
@@ -308,7 +269,8 @@ static void limbo_end(void *arg, uint32_t slot)
 
 int member_remove(struct store *s, uint32_t room, const struct crier_endpoint *ep)
 {
-	uint32_t slot = member_find(s, room, ep);
+	struct member_spot spot = member_index_find(s, room, ep);
+	uint32_t slot = spot.slot;
 	const struct page_note *note = &s->pages.note[slot_page(slot)];
 	struct crier_endpoint was;
 	struct page_list *l;
@@ -317,7 +279,7 @@ int member_remove(struct store *s, uint32_t room, const struct crier_endpoint *e
 	if (!slot)
 		return -ENOENT;
 	member_at(s, slot, &was, &via);
-	index_remove(&s->members, key_hash(s, ep), slot);
+	member_index_remove(s, &spot);
 	tbl_store_release((__u64 *)slot_word(s, slot), 0);
 	l = store_list(s, room, note->shard, note->family6);
 	page_leave(&s->pages, l, slot);
@@ -347,6 +309,20 @@ void member_wipe(struct store *s, uint32_t slot)
 	memset(&s->t->info[page].member[place], 0, sizeof(struct crier_info));
 }
 
+/* Takes it out of the index. */
+static void slot_forget(struct store *s, uint32_t slot)
+{
+	struct crier_endpoint ep;
+	struct member_spot spot;
+	uint16_t via;
+
+	if (!member_at(s, slot, &ep, &via))
+		return;
+	spot = member_index_find(s, s->pages.note[slot_page(slot)].room, &ep);
+	if (spot.slot == slot)
+		member_index_remove(s, &spot);
+}
+
 void member_purge_page(struct store *s, uint32_t page)
 {
 	struct crier_page *row = &s->t->pages[page];
@@ -356,7 +332,7 @@ void member_purge_page(struct store *s, uint32_t page)
 			uint32_t slot =
 				page << CRIER_PAGE_SHIFT | i * 64 | (uint32_t)__builtin_ctzll(left);
 
-			index_remove(&s->members, slot_hash(s, slot), slot);
+			slot_forget(s, slot);
 			member_wipe(s, slot);
 		}
 		tbl_store(&row->occupied[i], 0);
@@ -370,12 +346,16 @@ int member_adopt(struct store *s, uint32_t slot)
 {
 	const struct page_note *note = &s->pages.note[slot_page(slot)];
 	struct crier_endpoint ep;
+	struct member_spot spot;
 	uint16_t via;
 
 	member_at(s, slot, &ep, &via);
-	if (addr_is_v4(&ep.addr) == note->family6 || !ep.port || member_find(s, note->room, &ep))
+	if (addr_is_v4(&ep.addr) == note->family6 || !ep.port)
 		return -EEXIST;
-	index_add(&s->members, key_hash(s, &ep), slot);
+	spot = member_index_find(s, note->room, &ep);
+	if (spot.slot)
+		return -EEXIST;
+	member_index_add(s, &spot, slot);
 	if (!via)
 		count_unreachable(s, note->room, 1);
 	return 0;

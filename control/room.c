@@ -49,15 +49,20 @@ static bool name_is(const void *ctx, uint32_t room, const void *key)
 	return strnlen(name, CRIER_NAME_LEN) == k->len && memcmp(name, k->s, k->len) == 0;
 }
 
-static uint64_t name_hash_of(const void *ctx, uint32_t room)
+static uint64_t name_hash_of(const struct store *s, uint32_t room)
 {
-	const struct store *s = ctx;
 	const char *name = s->t->rooms[room].name;
 
 	return name_hash(s->seed, name, strnlen(name, CRIER_NAME_LEN));
 }
 
-static const struct index_ops name_ops = {.is = name_is, .hash = name_hash_of};
+static uint64_t name_rehash(const void *ctx, uint32_t room, uint32_t tag)
+{
+	(void)tag;
+	return name_hash_of(ctx, room);
+}
+
+static const struct index_ops name_ops = {.is = name_is, .hash = name_rehash};
 
 int room_names_init(struct store *s)
 {

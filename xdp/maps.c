@@ -293,7 +293,8 @@ static int size_check(const struct tables_size *s, char err[TABLES_ERR_LEN])
 		uint32_t value, most;
 	} limits[] = {
 		{"IPv4 listeners", s->members4, 1U << 28},
-		{"IPv6 listeners", s->members6, 1U << 28},
+		/* With both, a slot's number leaves three bits of a word of the index. */
+		{"IPv6 listeners", s->members6, (1U << 28) - CRIER_PAGE_SLOTS},
 		{"rooms", s->rooms, (1U << 20) - 2},
 		{"streams", s->streams, 1U << 20},
 		{"next hops", s->vias, 65535},
@@ -387,7 +388,7 @@ int config_init(struct crier_config *c, const struct tables_size *size, char err
 
 bool config_sane(const struct crier_config *c)
 {
-	return c->pages4 > 1 && c->pages4 <= (1U << 20) + 1 && c->pages6 && c->pages6 <= 1U << 20 &&
+	return c->pages4 > 1 && c->pages4 <= (1U << 20) + 1 && c->pages6 && c->pages6 < 1U << 20 &&
 	       c->index_words == index_words_for((c->pages4 + c->pages6) * CRIER_PAGE_SLOTS - 1) &&
 	       c->max_rooms > 1 && c->max_rooms < 1U << 20 && c->max_streams > 1 &&
 	       c->max_streams <= (1U << 20) + 1 && c->max_vias > 1 && c->max_vias <= 65536 &&

@@ -3,9 +3,9 @@
  * The hash of crierd's index of members (table.h, "member_index"): one code for crierd, who
  * writes the index, and for the guard, which reads it, in BPF and natively.
  *
- * By address and port alone, for a packet doesn't say which room it is about: who hears
- * several rooms stands in the index several times, at one place.  Keyed, so that who picks
- * addresses cannot pick collisions by much.
+ * By address and port alone, for a packet doesn't say which room it is about: of who hears
+ * several rooms one word stands here, and which one is all the same.  Keyed, so that who
+ * picks addresses cannot pick collisions by much.
  */
 #ifndef CRIER_MEMBERS_H
 #define CRIER_MEMBERS_H

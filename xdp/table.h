@@ -144,7 +144,8 @@ struct crier_page {
 	__u32 egress_port; /* port number egress[] speaks of, 0: none */
 	__u32 pad0;
 	__u64 egress[4]; /* atomic words: occupied slots whose via leaves by egress_port */
-	__u64 reserved[5];
+	__u64 above[4];	 /* crierd's: slots whose word of the index may have others below it */
+	__u64 reserved[1];
 };
 CRIER_ASSERT_SIZE(struct crier_page, 128);
 CRIER_ASSERT_OFFSET(struct crier_page, occupied, 16);
@@ -203,9 +204,11 @@ CRIER_ASSERT_SIZE(struct crier_seen_page, 1024);
 /*
  * Map "member_index": who is a member, by address and port.  Open addressing over
  * config.index_words words of 32 bits, 16 an element: 0, or the number of a member's slot
- * in the bits of config.index_mask and in the others a piece of the hash (members.h).  Words
- * are moved while they are read, and made anew when crierd starts: a reader may miss a
- * member then.  Slots are there, whoever is in them: the reader compares.
+ * in the bits of config.index_mask, 29 at most, and in the others a piece of the hash
+ * (members.h).  One word of each address and port stands there; those of its other rooms
+ * stand elsewhere, where crierd finds them (control/member_index.h).  Words are moved while
+ * they are read, and made anew when crierd starts: a reader may miss a member then.  Slots
+ * are there, whoever is in them: the reader compares.
  */
 #define CRIER_INDEX_WORDS 16
 struct crier_index {

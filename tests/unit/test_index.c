@@ -26,9 +26,10 @@ static bool is(const void *ctx, uint32_t number, const void *key)
 	return number * 7ULL == *(const uint64_t *)key;
 }
 
-static uint64_t hash(const void *ctx, uint32_t number)
+static uint64_t hash(const void *ctx, uint32_t number, uint32_t tag)
 {
 	(void)ctx;
+	(void)tag;
 	return hash_key(number * 7ULL);
 }
 
@@ -114,12 +115,39 @@ static void test_random(void **state)
 	index_free(&x);
 }
 
+/* A word that gets another number stays where it is, and so do all others. */
+static void test_replace(void **state)
+{
+	uint32_t was[4];
+	struct index x;
+
+	(void)state;
+	spread = 0;
+	assert_int_equal(index_init(&x, 40, &ops, NULL), 0);
+	for (uint32_t i = 1; i <= 5; i++)
+		add(&x, i);
+	/* The first at the last place, the others from the first on. */
+	for (uint32_t i = 0; i < 4; i++)
+		was[i] = x.entry[i];
+	index_replace(&x, hash_key(0), 2, 9);
+	assert_int_equal(x.used, 5);
+	assert_int_equal(find(&x, 2), 0);
+	assert_int_equal(find(&x, 9), 9);
+	assert_int_equal(x.entry[0] & x.number_mask, 9);
+	for (uint32_t i = 1; i < 4; i++)
+		assert_int_equal(x.entry[i], was[i]);
+	assert_true(drop(&x, 9));
+	assert_int_equal(x.used, 4);
+	index_free(&x);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_all_collide),
 		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_replace),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

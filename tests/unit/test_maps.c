@@ -104,7 +104,7 @@ static void sizes(void **state)
 		const char *word;
 	} cases[] = {
 		{{.members4 = (1U << 28) + 1}, "IPv4 listeners"},
-		{{.members6 = ~0U}, "IPv6 listeners"},
+		{{.members6 = (1U << 28) - 255}, "IPv6 listeners"},
 		{{.rooms = 1U << 20}, "rooms"},
 		{{.streams = ~0U}, "streams"},
 		{{.vias = 65536}, "next hops"},
@@ -113,8 +113,12 @@ static void sizes(void **state)
 		{{.locals = ~0U}, "local addresses"},
 		{{.cpus = ~0U}, "CPUs"},
 	};
+	const struct tables_size most = {.members4 = 1U << 28, .members6 = (1U << 28) - 256};
+	struct crier_config largest;
 
 	(void)state;
+	assert_int_equal(config_init(&largest, &most, NULL), 0);
+	assert_int_equal(largest.index_mask, (1U << 29) - 1);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char err[TABLES_ERR_LEN] = "";
 		struct crier_config c;

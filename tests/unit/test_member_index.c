@@ -2,6 +2,7 @@
 /*
  * What the guard reads out of crierd's index: who is a member and who is not, through joins,
  * leaves, deleted rooms and a crierd that starts again; and while another thread writes.
+ * Of listeners of many rooms: test_member_rooms.c.
  *
  * Free of cmocka, so that ThreadSanitizer can see both sides.
  */
@@ -132,11 +133,26 @@ static void *reader_main(void *arg)
 	return NULL;
 }
 
-/* A hundred stay: they may be missed while they are moved, and that is seldom. */
+static void reader_begin(struct reader *r, struct world *w)
+{
+	*r = (struct reader){.t = &w->tables};
+	need(pthread_create(&r->thread, NULL, reader_main, r) == 0);
+}
+
+/* They may be missed while they are moved, and that is seldom. */
+static void reader_end(struct reader *r)
+{
+	__atomic_store_n(&r->stop, true, __ATOMIC_RELAXED);
+	pthread_join(r->thread, NULL);
+	printf("%lu looks, %lu missed\n", (unsigned long)r->looked, (unsigned long)r->missed);
+	need(r->looked > 1000 && r->missed * 1000 <= r->looked);
+}
+
+/* A hundred stay. */
 static void test_reader(void)
 {
 	uint32_t room[ROOMS];
-	struct reader r = {.t = NULL};
+	struct reader r;
 	struct world w;
 
 	start(&w, room);
@@ -146,14 +162,39 @@ static void test_reader(void)
 		need(member_add(&w.d.store, room[0], &ep) >= 0);
 		in[0][n] = in[1][n] = in[2][n] = 1;
 	}
-	r.t = &w.tables;
-	need(pthread_create(&r.thread, NULL, reader_main, &r) == 0);
+	reader_begin(&r, &w);
 	churn(&w, room, 100, STEPS);
-	__atomic_store_n(&r.stop, true, __ATOMIC_RELAXED);
-	pthread_join(r.thread, NULL);
-	printf("%lu looks, %lu missed\n", (unsigned long)r.looked, (unsigned long)r.missed);
-	need(r.looked > 1000 && r.missed * 1000 <= r.looked);
+	reader_end(&r);
 	check(&w);
+	world_close(&w);
+	world_free(&w);
+}
+
+/* A hundred go from room to room, and come to the next before they leave the last. */
+static void test_wanderers(void)
+{
+	uint32_t room[ROOMS];
+	struct reader r;
+	struct world w;
+
+	start(&w, room);
+	for (uint32_t n = 0; n < 100; n++) {
+		struct crier_endpoint ep = person(n);
+
+		need(member_add(&w.d.store, room[0], &ep) >= 0);
+	}
+	reader_begin(&r, &w);
+	for (uint32_t i = 0; i < STEPS; i++) {
+		uint32_t n = i % 100, from = i / 100 % ROOMS, to = (from + 1) % ROOMS;
+		struct crier_endpoint ep = person(n);
+
+		need(member_add(&w.d.store, room[to], &ep) >= 0);
+		need(member_remove(&w.d.store, room[from], &ep) == 0);
+		if (n == 99)
+			world_settle(&w);
+	}
+	reader_end(&r);
+	world_check(&w);
 	world_close(&w);
 	world_free(&w);
 }
@@ -162,5 +203,6 @@ int main(void)
 {
 	test_churn();
 	test_reader();
+	test_wanderers();
 	return 0;
 }
