@@ -8,33 +8,24 @@
 struct crew {
 	uint64_t since_ns;
 	bool any, pages;
-	uint64_t ports, fast; /* masks of port numbers */
+	uint64_t fast, slow; /* masks of port numbers */
 };
 
 static void crew_look(struct crew *c, const struct crierd *d)
 {
 	for (uint32_t n = 0; d->run_dir && n < d->tables->config->max_workers; n++) {
 		const struct crier_worker *w = &d->tables->workers[n];
-		uint64_t ports = tbl_load(&w->port_mask);
+		uint64_t ports = tbl_load(&w->port_mask), fast;
 
 		if (!worker_is_known(d->tables, n) || !worker_is_alive(d->run_dir, n) ||
 		    tbl_load(&w->turn_ns) <= c->since_ns || !ports)
 			continue;
 		c->any = true;
 		c->pages |= tbl_load(&w->pages);
-		c->ports |= ports;
-		c->fast |= tbl_load(&w->fast_mask);
+		fast = tbl_load(&w->fast_mask);
+		c->fast |= ports & fast;
+		c->slow |= ports & ~fast;
 	}
-}
-
-static bool all_fast(const struct crierd *d, const struct crew *c)
-{
-	uint64_t ports = c->ports;
-
-	for (uint32_t n = 1; n < CRIER_MAX_PORTS; n++)
-		if (d->tables->ports[n].flags & CRIER_PORT_LOCAL)
-			ports &= ~(1ULL << n);
-	return ports && !(ports & ~c->fast);
 }
 
 void dp_begin(struct dp *dp, const struct crierd *d, uint64_t now_ns)
@@ -45,7 +36,7 @@ void dp_begin(struct dp *dp, const struct crierd *d, uint64_t now_ns)
 	dp->since_ns = dp->works ? now_ns : 0;
 	crew_look(&crew, d);
 	dp->pages = crew.pages;
-	dp->fast = all_fast(d, &crew);
+	dp->fast = crew.fast & ~crew.slow;
 }
 
 /*
@@ -69,6 +60,6 @@ bool dp_look(struct dp *dp, const struct crierd *d, uint64_t now_ns)
 		return false;
 	dp->works = true;
 	dp->pages = crew.pages;
-	dp->fast = all_fast(d, &crew);
+	dp->fast = crew.fast & ~crew.slow;
 	return dp->works != was.works || dp->pages != was.pages || dp->fast != was.fast;
 }

@@ -10,8 +10,8 @@ struct crierd;
 
 struct dp {
 	bool works;
-	bool pages;	   /* it sends triggers, and they are taken */
-	bool fast;	   /* zero-copy AF_XDP or DPDK on all its interfaces, crier0 aside */
+	bool pages;    /* it sends triggers, and they are taken */
+	uint64_t fast; /* ports, bit = number: by zero-copy AF_XDP or DPDK, all who serve them */
 	uint64_t since_ns; /* a process of its has been seen since; 0: none */
 };
 

@@ -13,7 +13,7 @@
 #include "control/dp.h"
 #include "control/engine.h"
 #include "control/injector.h"
-#include "control/netdev.h"
+#include "control/outlets.h"
 #include "control/room.h"
 #include "control/stats.h"
 #include "xdp/load.h"
@@ -25,18 +25,13 @@ static const struct timeval look_each = {.tv_usec = 250000};
 struct kernel {
 	struct task task; /* first: judges all rooms */
 	struct crierd *d;
-	struct netdev *netdev;
 	struct event *look;
 	uint32_t room; /* the task's */
 	bool again;
 	uint64_t most; /* unit_slots, as seen last */
 	struct dp dp;
-	bool pages; /* rooms may have triggers */
-	bool sure;  /* and no interface is untold that would take part */
-	struct {
-		bool closed; /* takes no redirected frames */
-		bool untold; /* whether it takes them: the kernel is older than 6.3 */
-	} port[CRIER_MAX_PORTS];
+	struct outlets outlets;
+	uint64_t pages; /* ports to which rooms may have triggers */
 };
 
 static void rooms_judge(struct kernel *k);
@@ -62,23 +57,6 @@ __attribute__((format(printf, 2, 3))) static bool no(const struct fit *f, const 
 }
 
 /* ---- interfaces ---- */
-
-/* A veth's other end, in another namespace perhaps, may have got or lost its program. */
-static bool ports_look(struct kernel *k)
-{
-	bool changed = false;
-
-	for (uint32_t n = 1; n < CRIER_MAX_PORTS; n++) {
-		const struct crier_port *port = &k->d->tables->ports[n];
-		bool native = port->ifindex && port->mode == CRIER_PORT_NATIVE;
-		int takes = native ? netdev_takes_redirects(k->netdev, port->ifindex) : 1;
-
-		changed |= (takes == 0) != k->port[n].closed || (takes < 0) != k->port[n].untold;
-		k->port[n].closed = takes == 0;
-		k->port[n].untold = takes < 0;
-	}
-	return changed;
-}
 
 /* In generic mode clones share one packet's bytes. */
 static const struct crier_port *generic_port(const struct tables *t)
@@ -131,7 +109,7 @@ static bool fit_port(struct kernel *k, struct fit *f)
 	if (!tbl_load(&port->ifindex) || port->mode != CRIER_PORT_NATIVE)
 		return no(f, "its listeners' interface %.15s is not the kernel's in native mode",
 			  port->name);
-	if (k->port[f->port].closed)
+	if (k->outlets.closed >> f->port & 1)
 		return no(
 			f,
 			"interface %.15s takes no frames that XDP redirects; a veth does once its "
@@ -230,31 +208,6 @@ const char *kernel_why_off(const struct kernel *k)
 
 /* ---- triggers ---- */
 
-/*
- * The ports by which units may leave; true: not by crier0 alone.  The kernel forgets what devmaps
- * led to when an interface goes, so that one without a link has none.
- */
-static bool ports_flag(struct kernel *k)
-{
-	bool may = !kernel_why_off(k), any = false;
-
-	k->sure = true;
-	for (uint32_t n = 1; n < CRIER_MAX_PORTS; n++) {
-		struct crier_port *port = &k->d->tables->ports[n];
-		uint32_t ifindex = tbl_load(&port->ifindex), flags = port->flags;
-		bool on = may && k->d->injector && !injector_why(k->d->injector) && ifindex &&
-			  port->mode == CRIER_PORT_NATIVE && tbl_load(&port->mac) >> 48 & 1 &&
-			  !k->port[n].closed && !devmaps_get(k->d->devmaps, n);
-
-		any |= on && !(port->flags & CRIER_PORT_LOCAL);
-		k->sure &= !on || !k->port[n].untold;
-		flags = on ? flags | CRIER_PORT_BROADCASTS : flags & ~CRIER_PORT_BROADCASTS;
-		if (flags != port->flags)
-			tbl_store_release(&port->flags, flags);
-	}
-	return any;
-}
-
 /* What all rooms have in common. */
 static bool pages_anybody(const struct kernel *k, const struct fit *f)
 {
@@ -287,56 +240,66 @@ const char *kernel_why_no_triggers(const struct kernel *k)
 	return k->pages ? NULL : "no interface takes broadcasts now";
 }
 
+/* The ports by which a room's members leave: crier0, a veth everywhere, if it is the only one. */
+static uint64_t room_ports(const struct kernel *k, uint32_t room)
+{
+	uint64_t all = k->d->store.rooms[room].ports, far = all & ~k->outlets.local;
+
+	return far ? far : all;
+}
+
 /* Some of its listeners at least are behind an interface to which units can be broadcast. */
 static bool pages_room(struct kernel *k, uint32_t room, struct fit *f)
 {
-	const struct store *s = &k->d->store;
-	const struct tables *t = k->d->tables;
+	uint64_t ports = room_ports(k, room);
 
 	if (!pages_anybody(k, f))
 		return false;
-	f->port = 0;
-	for (uint32_t i = 0; s->rooms[room].lists && i < t->config->shards * 2; i++) {
-		const struct page_list *l = &s->rooms[room].lists[i];
-
-		for (uint32_t n = 0; n < l->n; n++) {
-			uint32_t port = t->pages[l->page[n]].egress_port;
-
-			if (port && tbl_load(&t->ports[port].flags) & CRIER_PORT_BROADCASTS)
-				return true;
-			f->port = port ? port : f->port;
-		}
-	}
-	return !f->port || fit_port(k, f);
+	if (!ports || ports & k->pages)
+		return true;
+	f->port = (uint32_t)__builtin_ctzll(ports);
+	return fit_port(k, f) &&
+	       no(f, "interface %.15s has no link", k->d->tables->ports[f->port].name);
 }
 
 /* True: it has changed. */
 static bool pages_look(struct kernel *k)
 {
+	const struct crierd *d = k->d;
+	bool may = d->injector && !injector_why(d->injector) && !kernel_why_off(k);
 	const struct fit f = {0};
-	bool was = k->pages, any = ports_flag(k);
+	uint64_t was = k->pages;
 
-	k->pages = any && pages_anybody(k, &f);
+	outlets_flag(&k->outlets, d, may);
+	k->pages = pages_anybody(k, &f) ? k->outlets.triggers : 0;
 	return k->pages != was;
 }
 
 /* ---- the choice ---- */
 
+/* All but whether it fits. */
+static struct engine_facts room_facts(const struct kernel *k, uint32_t room)
+{
+	return (struct engine_facts){
+		.wanted = room_row(&k->d->store, room)->wanted,
+		.ports = room_ports(k, room),
+		.pages = k->pages,
+		.fast = k->dp.fast,
+		.doubts = k->dp.works ? k->outlets.untold : 0,
+	};
+}
+
 static void room_judge(struct kernel *k, uint32_t room, uint32_t most)
 {
 	struct crier_room *row = room_row(&k->d->store, room);
-	struct engine_facts facts = {row->wanted, .pages = k->pages, .fast = k->dp.fast};
-	bool doubts = row->wanted == ROOM_WANTED_AUTO && k->dp.works;
+	struct engine_facts facts = room_facts(k, room);
 	struct fit f = {0};
 	uint32_t engine;
 
 	if (row->wanted == CRIER_ENGINE_KERNEL || row->wanted == ROOM_WANTED_AUTO)
 		facts.fits = room_fits(k, room, most, &f);
-	/* What nobody asked for must not put at risk what crier-dp can surely do. */
-	if (doubts && k->port[f.port].untold)
+	if (row->wanted == ROOM_WANTED_AUTO && facts.doubts >> f.port & 1)
 		facts.fits = false;
-	if (doubts && !k->sure)
-		facts.pages = false;
 	/* The kernel engine keeps it until kernel_devmaps_changed(), with the pages of now. */
 	if (f.pending && row->engine == CRIER_ENGINE_KERNEL)
 		facts.fits = true;
@@ -367,7 +330,7 @@ static bool kernel_look(struct kernel *k)
 	bool changed = dp_look(&k->dp, k->d, loop_now_ns());
 
 	changed |= injector_changed(k);
-	changed |= ports_look(k);
+	changed |= outlets_look(&k->outlets, k->d);
 	changed |= pages_look(k);
 	return changed;
 }
@@ -393,10 +356,39 @@ const char *kernel_why_not(struct kernel *k, uint32_t room, char *err, size_t si
 	return err;
 }
 
+/* Why a room that doesn't fit has frames, triggers, or both: what has its listeners decides. */
+static void crier_dp_why(struct kernel *k, uint32_t room, char *text, size_t size)
+{
+	struct engine_facts facts = room_facts(k, room);
+	uint64_t paged = engine_paged(&facts), fast = facts.ports & facts.fast;
+	char some[OUTLETS_NAMES_LEN], others[OUTLETS_NAMES_LEN];
+	struct fit f = {.err = text, .size = size};
+
+	if (room_row(&k->d->store, room)->engine == CRIER_ENGINE_PAGE) {
+		uint64_t rest = facts.ports & ~paged;
+
+		outlets_named(k->d, paged, some);
+		outlets_named(k->d, rest, others);
+		snprintf(text, size, "triggers serve who is behind %s%s%s", some,
+			 rest ? ", frames who is behind " : "", others);
+	} else if (paged & facts.doubts) {
+		snprintf(text, size,
+			 "before Linux 6.3 it is not known whether broadcasts would get to %s",
+			 outlets_named(k->d, paged & facts.doubts, some));
+	} else if (fast && facts.wanted == ROOM_WANTED_AUTO) {
+		snprintf(text, size, "frames get to %s without a copy",
+			 outlets_named(k->d, fast, some));
+	} else if (!facts.ports) {
+		snprintf(text, size, "none of them has a way out");
+	} else {
+		pages_room(k, room, &f);
+	}
+}
+
 const char *kernel_room_why(struct kernel *k, uint32_t room, char *text, size_t size)
 {
 	const struct crier_room *row = room_row(&k->d->store, room);
-	char alone[KERNEL_WHY_LEN] = "", pages[KERNEL_WHY_LEN] = "";
+	char alone[KERNEL_WHY_LEN] = "", rest[KERNEL_WHY_LEN] = "";
 	struct fit f = {.err = alone, .size = sizeof(alone)};
 
 	if (row->wanted == CRIER_ENGINE_NONE || row->wanted == CRIER_ENGINE_BYPASS)
@@ -404,15 +396,11 @@ const char *kernel_room_why(struct kernel *k, uint32_t room, char *text, size_t 
 	if (row->engine == CRIER_ENGINE_KERNEL)
 		return "one broadcast serves it";
 	if (room_fits(k, room, unit_slots(k), &f))
-		return k->port[f.port].untold
+		return k->outlets.untold >> f.port & 1
 			       ? "before Linux 6.3 it is not known whether a broadcast would arrive"
 			       : "one broadcast could serve it, and will once it is a bit smaller";
-	f = (struct fit){.err = pages, .size = sizeof(pages)};
-	if (row->wanted == ROOM_WANTED_AUTO && k->dp.fast)
-		snprintf(pages, sizeof(pages), "crier-dp's interfaces take frames without a copy");
-	else if (row->engine == CRIER_ENGINE_BYPASS && k->dp.works)
-		pages_room(k, room, &f);
-	snprintf(text, size, strcmp(alone, pages) && pages[0] ? "%s; and %s" : "%s", alone, pages);
+	crier_dp_why(k, room, rest, sizeof(rest));
+	snprintf(text, size, strcmp(alone, rest) && rest[0] ? "%s; %s" : "%s", alone, rest);
 	return text;
 }
 
@@ -476,7 +464,7 @@ int kernel_open(struct crierd *d, struct kernel **out)
 		return -ENOMEM;
 	k->d = d;
 	k->task.step = rooms_step;
-	k->netdev = netdev_open();
+	outlets_open(&k->outlets);
 	dp_begin(&k->dp, d, loop_now_ns());
 	kernel_look(k);
 	k->look = event_new(loop_base(d->loop), -1, EV_PERSIST, on_look, k);
@@ -495,6 +483,6 @@ void kernel_close(struct kernel *k)
 	loop_cancel(k->d->loop, &k->task);
 	if (k->look)
 		event_free(k->look);
-	netdev_close(k->netdev);
+	outlets_close(&k->outlets);
 	free(k);
 }

@@ -4,8 +4,9 @@
  *
  * A room fits if its members stand on one page a family, are not more than unit_slots, and leave
  * by one interface that can have it: then XDP serves it by itself.  Otherwise it is crier-dp's,
- * which has XDP broadcast it unit by unit if there are triggers, and else writes each frame:
- * engine.h chooses.  A switch is one store, and takes effect with the next packet; crier-dp may
+ * which has XDP broadcast it unit by unit where triggers are better for some of the ports that its
+ * own members leave by (struct room counts them), and else writes each frame: engine.h chooses.
+ * A switch is one store, and takes effect with the next packet; crier-dp may
  * have packets of the room yet, so that after a switch to XDP these may come after newer ones.
  *
  * All calls come from the event loop's thread.

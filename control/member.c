@@ -75,18 +75,37 @@ static void count(struct store *s, uint32_t room, uint32_t shard, bool family6, 
 	}
 }
 
-static void count_unreachable(struct store *s, uint32_t room, int32_t by)
+/* A member more or less leaves by this via, or has none. */
+static void count_way(struct store *s, uint32_t room, uint16_t via, int32_t by)
 {
-	s->rooms[room].unreachable += (uint32_t)by;
-	s->unreachable += (uint64_t)(int64_t)by;
+	uint32_t port = via < s->t->config->max_vias ? s->t->vias[via].port : 0;
+	struct room *r = &s->rooms[room];
+
+	if (!via) {
+		r->unreachable += (uint32_t)by;
+		s->unreachable += (uint64_t)(int64_t)by;
+		return;
+	}
+	/* A damaged table's via may have been another once. */
+	if (!port || port >= CRIER_MAX_PORTS || (by < 0 && !r->leaving[port]))
+		return;
+	r->leaving[port] += (uint32_t)by;
+	r->ports = r->leaving[port] ? r->ports | 1ULL << port : r->ports & ~(1ULL << port);
 }
 
-/* Only a room that is small, or was a moment ago, may have another engine now. */
-static void tell_changed(const struct store *s, uint32_t room)
+/*
+ * Only a room that is small, or was a moment ago, may have another engine now; or one whose
+ * members leave by other ports than they did.
+ */
+static void tell_changed(struct store *s, uint32_t room)
 {
-	if (s->ops.changed && (room_row(s, room)->engine == CRIER_ENGINE_KERNEL ||
-			       room_members(s, room) <= 2 * CRIER_PAGE_SLOTS))
+	struct room *r = &s->rooms[room];
+
+	if (s->ops.changed &&
+	    (room_row(s, room)->engine == CRIER_ENGINE_KERNEL || r->ports != r->told ||
+	     room_members(s, room) <= 2 * CRIER_PAGE_SLOTS))
 		s->ops.changed(s->ops.changed_arg, room);
+	r->told = r->ports;
 }
 
 /* ---- join ---- */
@@ -226,8 +245,7 @@ int member_add(struct store *s, uint32_t room, const struct crier_endpoint *ep)
 	count_empty(s, slot_page(slot), true);
 	count(s, room, s->pages.note[slot_page(slot)].shard, family6, 1);
 	member_index_add(s, &spot, slot);
-	if (!via)
-		count_unreachable(s, room, 1);
+	count_way(s, room, via, 1);
 	tell_changed(s, room);
 	return via ? 0 : 1;
 }
@@ -288,8 +306,7 @@ int member_remove(struct store *s, uint32_t room, const struct crier_endpoint *e
 		store_open_page(s, slot_page(slot));
 	count_empty(s, slot_page(slot), false);
 	count(s, room, note->shard, note->family6, -1);
-	if (!via)
-		count_unreachable(s, room, -1);
+	count_way(s, room, via, -1);
 	if (note->family6 && grace_defer_number(s->grace, limbo_end, s, slot) != 0)
 		log_err("crierd: no memory; slot %u stays taken until crierd is started again",
 			slot);
@@ -356,8 +373,7 @@ int member_adopt(struct store *s, uint32_t slot)
 	if (spot.slot)
 		return -EEXIST;
 	member_index_add(s, &spot, slot);
-	if (!via)
-		count_unreachable(s, note->room, 1);
+	count_way(s, note->room, via, 1);
 	return 0;
 }
 
@@ -374,7 +390,8 @@ void member_set_via(struct store *s, uint32_t slot, uint16_t via)
 				  member4_word(addr_v4(&ep.addr), ep.port, via));
 	else
 		tbl_store_release((__u64 *)slot_word(s, slot), member6_word(ep.port, via));
-	count_unreachable(s, room, !via - !was);
+	count_way(s, room, was, -1);
+	count_way(s, room, via, 1);
 	page_egress(&s->pages, slot);
 	tell_changed(s, room);
 }

@@ -179,7 +179,9 @@ int room_lists(struct store *s, uint32_t room)
 
 	if (!r->lists)
 		r->lists = calloc(s->t->config->shards, 2 * sizeof(*r->lists));
-	return r->lists ? 0 : -ENOMEM;
+	if (!r->leaving)
+		r->leaving = calloc(CRIER_MAX_PORTS, sizeof(*r->leaving));
+	return r->lists && r->leaving ? 0 : -ENOMEM;
 }
 
 uint32_t room_next(const struct store *s, uint32_t n)
@@ -223,6 +225,7 @@ static void room_free(struct room_death *d)
 	for (uint32_t i = 0; r->lists && i < s->t->config->shards * 2; i++)
 		page_list_free(&r->lists[i]);
 	free(r->lists);
+	free(r->leaving);
 	free(r->stream);
 	*r = (struct room){.phase = ROOM_FREE};
 	row_reset(room_row(s, d->room));

@@ -5,7 +5,7 @@
 
 #include "control/store.h"
 
-#define ROOM_WANTED_AUTO 0xffffffffU
+#define ROOM_WANTED_AUTO CRIER_ENGINE_AUTO
 
 struct room_spec {
 	const char *name;

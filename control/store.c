@@ -104,6 +104,7 @@ void store_close(struct store *s)
 		for (uint32_t i = 0; r->lists && i < s->t->config->shards * 2; i++)
 			page_list_free(&r->lists[i]);
 		free(r->lists);
+		free(r->leaving);
 		free(r->stream);
 	}
 	free(s->rooms);

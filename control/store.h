@@ -34,6 +34,8 @@ enum room_phase {
 struct room {
 	enum room_phase phase;
 	uint32_t unreachable;	 /* members with via 0 */
+	uint32_t *leaving;	 /* by port: members who leave by it; there if lists are */
+	uint64_t ports, told;	 /* a bit a port: whoever leaves by it; as told by ops.changed */
 	struct page_list *lists; /* [shard * 2 + family6]; NULL: never had a member */
 	uint64_t open[2];  /* by family, a bit a shard: set if it has a hole, and maybe if not */
 	uint32_t empty[2]; /* by family: pages without a member */

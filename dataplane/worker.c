@@ -90,6 +90,7 @@ static void ports_tell(struct worker *w)
 		if (bit && (dev->bypass || dev->zero_copy))
 			fast |= bit;
 	}
+	w->sweeper.fast = fast;
 	tbl_store(&w->self->fast_mask, fast);
 	tbl_store(&w->self->port_mask, mask);
 }

@@ -231,6 +231,7 @@ enum crier_engine {
 	CRIER_ENGINE_KERNEL, /* XDP broadcasts the packet itself */
 	CRIER_ENGINE_PAGE,   /* crier-dp sends a trigger a unit: see "triggers" */
 };
+#define CRIER_ENGINE_AUTO 0xffffffffU /* in crier_room.wanted alone */
 
 enum crier_payload {
 	CRIER_PAYLOAD_RTP,
@@ -241,7 +242,7 @@ enum crier_payload {
 struct crier_room {
 	__u32 generation; /* atomic: 0 free; written last at birth, zeroed first at death */
 	__u32 engine;	  /* atomic: enum crier_engine; switching is one store */
-	__u32 wanted;	  /* what the operator asked: enum crier_engine, or ~0 for auto */
+	__u32 wanted;	  /* what the operator asked: enum crier_engine, or CRIER_ENGINE_AUTO */
 	__u32 payload;	  /* enum crier_payload */
 	__u32 members4;	  /* atomic: count, all shards */
 	__u32 members6;

@@ -327,9 +327,20 @@ static void units_send(struct sweeper *s, const struct job *job, const struct cu
 	}
 }
 
+/* Where frames are as cheap as can be, only a room that is to be the kernel's has triggers. */
+static uint64_t framed_ports(const struct sweeper *s, uint32_t room)
+{
+	return tbl_load(&s->t->rooms[room].wanted) == CRIER_ENGINE_AUTO ? s->fast : 0;
+}
+
 /* As sweep_burst(), to members of one page: who can't go by trigger goes by frame. */
 static bool sweep_page(struct sweeper *s, struct job *job, struct turn *turn)
 {
+	struct units_of of = {
+		.most = (uint32_t)setting(s->t, CRIER_SET_unit_slots),
+		.payload_len = job->head->rewrite.payload_len,
+		.framed = framed_ports(s, job->room),
+	};
 	struct cut cut;
 
 	while (!walk_page(&job->walk, &s->burst)) {
@@ -340,8 +351,7 @@ static bool sweep_page(struct sweeper *s, struct job *job, struct turn *turn)
 		if (!sweep_on(s, job))
 			return false;
 	}
-	units_cut(&job->walk, (uint32_t)setting(s->t, CRIER_SET_unit_slots),
-		  job->head->rewrite.payload_len, &cut, &s->burst);
+	units_cut(&job->walk, &of, &cut, &s->burst);
 	sweep_met(s, job, cut.members);
 	units_send(s, job, &cut, turn);
 	if (s->burst.n)

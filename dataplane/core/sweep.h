@@ -78,6 +78,8 @@ struct sweeper {
 	 * answered.  Set by whoever has the port, between turns or in io.trigger().
 	 */
 	uint32_t page_most;
+	uint64_t fast; /* ports that take frames without a copy, bit = number; of the port's owner,
+			  too */
 	bool stuck[COPY_OUTS];	  /* a port that was waited for in vain */
 	uint64_t lost[COPY_OUTS]; /* dropped by a port's device, not yet counted */
 	struct walk_burst burst;

@@ -13,6 +13,7 @@ struct sorter {
 	const struct tables *t;
 	bool family6;
 	uint32_t ip_len;
+	uint64_t framed;
 	uint32_t end; /* places before it are sorted */
 	struct cut *cut;
 	uint32_t last_via, last_class; /* members mostly share a next hop */
@@ -29,7 +30,7 @@ static uint32_t via_port(const struct sorter *s, uint32_t number)
 	if (!number || number >= s->t->config->max_vias ||
 	    tbl_load_acquire(&via->hw) >> 48 != CRIER_VIA_READY ||
 	    addr_is_v4(&via->local) == s->family6 || via->port >= CRIER_MAX_PORTS ||
-	    s->ip_len > via->mtu)
+	    s->framed >> via->port & 1 || s->ip_len > via->mtu)
 		return 0;
 	port = &s->t->ports[via->port];
 	if (!(tbl_load(&port->flags) & CRIER_PORT_BROADCASTS) || !(tbl_load(&port->mac) >> 48 & 1))
@@ -107,14 +108,14 @@ static void rest_add(struct walk_burst *rest, const struct walk *w, uint32_t pla
 	rest->n++;
 }
 
-void units_cut(struct walk *w, uint32_t most, uint32_t payload_len, struct cut *cut,
-	       struct walk_burst *rest)
+void units_cut(struct walk *w, const struct units_of *of, struct cut *cut, struct walk_burst *rest)
 {
 	struct sorter s = {
 		.t = w->t,
 		.family6 = w->family6,
 		.ip_len = (w->family6 ? PACKET_IP6_LEN : PACKET_IP4_LEN) + PACKET_UDP_LEN +
-			  payload_len,
+			  of->payload_len,
+		.framed = of->framed,
 		.cut = cut,
 		.last_via = ~0U,
 	};
@@ -124,7 +125,7 @@ void units_cut(struct walk *w, uint32_t most, uint32_t payload_len, struct cut *
 	rest->n = 0;
 	rest->family6 = w->family6;
 	page_sort(&s, w);
-	size = unit_size(cut, most);
+	size = unit_size(cut, of->most);
 	for (uint32_t i = 0; i < cut->n; i++)
 		cut->unit[i].n = 0;
 	for (; w->place < s.end; w->place++) {

@@ -3,7 +3,8 @@
  * Units: of a page's members those whom one page trigger serves together (xdp/trigger.h).
  *
  * A page is cut from where the walk stands: into units, one for each port that takes
- * broadcasts, of unit_slots members at most and about as many each as the next cut will have;
+ * broadcasts and is to have them, of unit_slots members at most and about as many each as the
+ * next cut will have;
  * and into the rest, for whom frames are written as ever: they may have no way out, which the
  * writer then counts.  Each member is in exactly one of them, by the word that was loaded once.
  *
@@ -31,12 +32,18 @@ struct cut {
 	struct unit unit[UNITS_MOST];
 };
 
+/* What a cut depends on beside the page. */
+struct units_of {
+	uint32_t most;	      /* members of a unit */
+	uint32_t payload_len; /* with its headers it has to fit a next hop */
+	uint64_t framed;      /* ports that have frames rather than triggers, bit = number */
+};
+
 /*
  * Cuts members off the page on which walk_page() left w, and moves w behind them.  `rest` gets
- * those in no unit.  most: of one unit; payload_len: with its headers it has to fit a next hop.
+ * those in no unit.
  */
-void units_cut(struct walk *w, uint32_t most, uint32_t payload_len, struct cut *cut,
-	       struct walk_burst *rest);
+void units_cut(struct walk *w, const struct units_of *of, struct cut *cut, struct walk_burst *rest);
 
 /* To `rest`, by frame, those of a unit of that page whom no trigger was sent for. */
 void unit_rest(const struct walk *w, const struct unit *unit, struct walk_burst *rest);

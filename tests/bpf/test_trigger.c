@@ -56,7 +56,7 @@ static bool trigger_next(struct walk *w, uint32_t most, uint32_t payload_len, st
 
 	payload_fill(payload, payload_len);
 	packet = packet_of(payload, payload_len);
-	units_cut(w, most, payload_len, &cut, &rest);
+	units_cut(w, &(struct units_of){most, payload_len, 0}, &cut, &rest);
 	assert_int_equal(rest.n, 0);
 	if (!cut.n)
 		return false;

@@ -4,18 +4,40 @@
 # its own packet's broadcast, triggers, frames, and back.  crierd dies in between and the injector
 # is taken away: who stays loses nothing and gets nothing twice.
 #
-#   pub ── e0 [edge: crierd, crier-dp, crier-page ═ crier-pagex] e1 ── lsn: 100 stay, 300 come and go
+#   pub ── e0 [edge: crierd, crier-dp, crier-page ═ crier-pagex] e1 ── l0 lsn: 100 stay, 300 come and go
+#                                                                e2 ── l1 lsn: a room of 300, in the end
+#
+# l1 takes no redirected frames: what a room gets is decided by the interfaces of its own listeners.
 . "$(dirname "$0")/lib.sh"
-ENGINE=auto
+# shellcheck disable=SC2034 # lib.sh's
+ENGINE=auto INTERFACES='e0 e1 e2' PORTS='e0 e1 e2'
 
+# serving [ROOM]
 serving()
 {
-	api GET /v1/rooms/talk | jq -r .serving
+	api GET "/v1/rooms/${1:-talk}" | jq -r .serving
 }
 
+# served_by ENGINE [ROOM]
 served_by()
 {
-	[ "$(serving)" = "$1" ]
+	[ "$(serving "${2:-talk}")" = "$1" ]
+}
+
+# far_is ENGINE WORDS: the room behind e2 comes to be served so, and says why in these words.
+far_is()
+{
+	wait_until 10 served_by "$1" far || fail "far is served by $(serving far), want $1"
+	api GET /v1/rooms/far | jq -r .why | grep -q -- "$2" ||
+		fail "why far has $1: want '$2', got $(api GET /v1/rooms/far | jq .why)"
+	want "engine of talk beside it" page "$(serving)"
+	echo "ok: far: $1: $(api GET /v1/rooms/far | jq -r .why)"
+}
+
+# received DEV: how many this interface in lsn received.
+received()
+{
+	in_lsn ip -s -j link show "$1" | jq '.[0].stats64.rx.packets'
 }
 
 # wants ENGINE SERVED: asked for the one, it is served by the other.
@@ -82,6 +104,10 @@ whole()
 }
 
 topology
+add_link edge e2 lsn l1
+add_addrs edge e2 10.3.0.1/24
+add_addrs lsn l1 10.3.0.2/24
+in_edge ip route add 10.200.0.0/16 via 10.3.0.2
 crierd_start
 { listeners 80 && listeners6 20; } >"$T/stay"
 { listeners 200 1000 && listeners6 100 1000; } >"$T/come"
@@ -168,8 +194,46 @@ becomes "e1 without a link" false /v1/status '.interfaces[] | select(.name == "e
 in_edge ip link set e1 up
 becomes "e1 again" true /v1/status '.interfaces[] | select(.name == "e1") | .broadcasts'
 
-# crier-dp ends: the room waits, but for what fits one broadcast.
+# The link took the routes with it.  Who has no way out has nothing to be broadcast.
+wait_until 10 served_by bypass || fail "without a route 400 are served by $(serving)"
+want "why" 'none of them has a way out' "$(api GET /v1/rooms/talk | jq -r '.why | sub(".*; "; "")')"
+in_edge ip route add 10.128.0.0/9 via 10.2.0.2
 wait_until 10 served_by page || fail "400 are served by $(serving)"
+
+# Another room, whose listeners are behind e2, which takes none: frames, and talk has triggers yet.
+listeners 300 $((72 * 65536)) >"$T/far"
+listeners 200 >"$T/near"
+room far 5002
+members far <"$T/far"
+far_is bypass 'interface e2 takes no frames that XDP redirects'
+
+# 200 by e1 join it: triggers to these, each once, and frames to the others.
+members far <"$T/near"
+far_is page 'triggers serve who is behind e1, frames who is behind e2'
+frames=$(stat_of .worker.copies) triggers=$(stat_of .xdp.kernel_copies) heard=$(received l1)
+judge_start --room far --listeners "$T/near" --log "$T/p4.pub"
+publish p4 5002 --room far --no-rtcp --rate 25 --seconds 4
+wait_end p4
+all_right
+reconciles far
+want "frames to e2" $((frames + 300 * 100)) "$(stat_of .worker.copies)"
+want "copies by triggers to e1" $((triggers + 200 * 100)) "$(stat_of .xdp.kernel_copies)"
+want_least "packets that came by e2" $((300 * 100)) $(($(received l1) - heard))
+ctl listener del far --file "$T/near" >/dev/null || fail "listener del"
+far_is bypass 'interface e2 takes no frames'
+
+# A route leads by e1 and back; then e2 takes what is redirected.
+in_edge ip route change 10.200.0.0/16 via 10.2.0.2
+far_is page 'triggers serve who is behind e1$'
+in_edge ip route change 10.200.0.0/16 via 10.3.0.2
+far_is bypass 'interface e2 takes no frames'
+in_lsn ethtool -K l1 gro on
+far_is page 'triggers serve who is behind e2$'
+in_lsn ethtool -K l1 gro off
+far_is bypass 'interface e2 takes no frames'
+ctl room del far >/dev/null || fail "room del far"
+
+# crier-dp ends: the room waits, but for what fits one broadcast.
 stop dp
 wait_until 10 served_by none || fail "served by $(serving) without crier-dp"
 want "why" "no crier-dp is running, and it has 400 listeners, and one packet serves 128 by itself (unit_slots)" "$(api GET /v1/rooms/talk | jq -r .why)"

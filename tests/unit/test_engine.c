@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "control/devmaps.h"
@@ -24,9 +25,24 @@
 static struct world world;
 static struct loader loader; /* which has the program: its descriptor is not -1 */
 static char dir[] = "/tmp/crier-engine-XXXXXX";
-static char lock[sizeof(dir) + 16];
 static int dp;
 static int devmaps; /* what is said of every port's */
+
+/* Ports, bit = number, that take no redirected frames, or of which that is not known. */
+static uint64_t closed, untold;
+#define IFINDEX(port) (INT32_MAX - 64 + (port)) /* there is none */
+
+/* One that works, for it has nothing to say. */
+static uint64_t injector[1024];
+
+int __wrap_netdev_takes_redirects(void *n, uint32_t ifindex);
+int __wrap_netdev_takes_redirects(void *n, uint32_t ifindex)
+{
+	uint32_t port = ifindex - IFINDEX(0);
+
+	(void)n;
+	return untold >> port & 1 ? -1 : !(closed >> port & 1);
+}
 
 int __wrap_devmaps_get(struct devmaps *m, uint32_t port);
 int __wrap_devmaps_get(struct devmaps *m, uint32_t port)
@@ -36,14 +52,28 @@ int __wrap_devmaps_get(struct devmaps *m, uint32_t port)
 	return devmaps;
 }
 
+static const char *lock_path(uint32_t worker)
+{
+	static char path[sizeof(dir) + 16];
+
+	snprintf(path, sizeof(path), "%s/worker.%u.lock", dir, worker);
+	return path;
+}
+
 /* A worker is alive whose lock is held. */
-static void dp_start(void)
+static int lock_hold(uint32_t worker)
 {
 	struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int fd = open(lock_path(worker), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
-	dp = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	assert_true(dp >= 0);
-	assert_int_equal(fcntl(dp, F_OFD_SETLK, &all), 0);
+	assert_true(fd >= 0);
+	assert_int_equal(fcntl(fd, F_OFD_SETLK, &all), 0);
+	return fd;
+}
+
+static void dp_start(void)
+{
+	dp = lock_hold(0);
 	world.tables.workers[0].started_ns = 1;
 }
 
@@ -66,6 +96,7 @@ static int setup(void **state)
 	world.d.run_dir = dir;
 	dp = -1;
 	devmaps = 0;
+	closed = untold = 0;
 	return 0;
 }
 
@@ -77,7 +108,8 @@ static int teardown(void **state)
 	world_free(&world);
 	if (dp >= 0)
 		close(dp);
-	unlink(lock);
+	unlink(lock_path(0));
+	unlink(lock_path(1));
 	return 0;
 }
 
@@ -86,7 +118,7 @@ static void come(uint32_t room, uint32_t from, uint32_t to)
 	for (uint32_t i = from; i < to; i++) {
 		struct crier_endpoint ep = world_ep4(i);
 
-		assert_int_equal(member_add(&world.d.store, room, &ep), 1);
+		assert_int_equal(member_add(&world.d.store, room, &ep), !world.via);
 	}
 }
 
@@ -164,19 +196,31 @@ static void choices(void **state)
 #define KERNEL CRIER_ENGINE_KERNEL
 #define BYPASS CRIER_ENGINE_BYPASS
 #define PAGE CRIER_ENGINE_PAGE
-		/* wanted, fits, pages, fast */
-		{"none stays none", {CRIER_ENGINE_NONE, true, true, true}, CRIER_ENGINE_NONE},
-		{"bypass stays bypass", {BYPASS, true, true, false}, BYPASS},
-		{"auto, small", {AUTO, true, false, false}, KERNEL},
-		{"auto, small, all there is", {AUTO, true, true, true}, KERNEL},
-		{"auto, large, nothing else", {AUTO, false, false, false}, BYPASS},
-		{"auto, large, triggers", {AUTO, false, true, false}, PAGE},
-		{"auto, large, fast devices", {AUTO, false, false, true}, BYPASS},
-		{"auto, large, fast before triggers", {AUTO, false, true, true}, BYPASS},
-		{"kernel, small", {KERNEL, true, true, true}, KERNEL},
-		{"kernel, large, triggers", {KERNEL, false, true, false}, PAGE},
-		{"kernel, large, triggers before fast", {KERNEL, false, true, true}, PAGE},
-		{"kernel, large, nothing else", {KERNEL, false, false, true}, BYPASS},
+		/* wanted, fits, ports, pages, fast, doubts */
+		{"none stays none", {CRIER_ENGINE_NONE, true, 2, 2, 2, 0}, CRIER_ENGINE_NONE},
+		{"bypass stays bypass", {BYPASS, true, 2, 2, 0, 0}, BYPASS},
+		{"auto, small", {AUTO, true, 2, 0, 0, 0}, KERNEL},
+		{"auto, small, all there is", {AUTO, true, 2, 6, 6, 0}, KERNEL},
+		{"auto, large, nothing else", {AUTO, false, 2, 0, 0, 0}, BYPASS},
+		{"auto, large, no way out", {AUTO, false, 0, 6, 0, 0}, BYPASS},
+		{"auto, large, triggers", {AUTO, false, 2, 2, 0, 0}, PAGE},
+		{"auto, large, triggers to others", {AUTO, false, 4, 2, 0, 0}, BYPASS},
+		{"auto, large, triggers to some", {AUTO, false, 6, 2, 0, 0}, PAGE},
+		{"auto, large, fast device", {AUTO, false, 2, 0, 2, 0}, BYPASS},
+		{"auto, large, fast before triggers", {AUTO, false, 2, 2, 2, 0}, BYPASS},
+		{"auto, large, another's is fast", {AUTO, false, 2, 2, 4, 0}, PAGE},
+		{"auto, large, triggers but to the fast", {AUTO, false, 6, 6, 4, 0}, PAGE},
+		{"auto, large, all fast", {AUTO, false, 6, 6, 6, 0}, BYPASS},
+		{"auto, large, fast or nothing", {AUTO, false, 6, 4, 4, 0}, BYPASS},
+		{"auto, large, in doubt", {AUTO, false, 6, 6, 0, 4}, BYPASS},
+		{"auto, large, in doubt of another's", {AUTO, false, 2, 6, 0, 4}, PAGE},
+		{"auto, large, in doubt of the fast", {AUTO, false, 6, 6, 4, 4}, PAGE},
+		{"kernel, small", {KERNEL, true, 2, 2, 2, 0}, KERNEL},
+		{"kernel, large, triggers", {KERNEL, false, 2, 2, 0, 0}, PAGE},
+		{"kernel, large, triggers before fast", {KERNEL, false, 2, 2, 2, 0}, PAGE},
+		{"kernel, large, in doubt", {KERNEL, false, 2, 2, 0, 2}, PAGE},
+		{"kernel, large, triggers to others", {KERNEL, false, 2, 4, 0, 0}, BYPASS},
+		{"kernel, large, nothing else", {KERNEL, false, 2, 0, 2, 0}, BYPASS},
 #undef AUTO
 #undef KERNEL
 #undef BYPASS
@@ -201,7 +245,7 @@ static void pending(void **state)
 	world.via = 7;
 	world.tables.vias[7] = (struct crier_via){.port = 3};
 	world.tables.ports[3] =
-		(struct crier_port){.ifindex = INT32_MAX, .mode = CRIER_PORT_NATIVE};
+		(struct crier_port){.ifindex = IFINDEX(3), .mode = CRIER_PORT_NATIVE};
 	kernel_up();
 	room = world_room(&world, "pending");
 	row = room_row(&world.d.store, room);
@@ -220,11 +264,164 @@ static void pending(void **state)
 	assert_int_equal(engine(room), CRIER_ENGINE_BYPASS);
 }
 
+/* Members who come next leave by this port. */
+static void leave_by(uint32_t port)
+{
+	world.via = (uint16_t)port;
+	world.tables.vias[port] = (struct crier_via){.port = port};
+}
+
+/* Ports 1 and 2, and crier0 as 3, all native and with a link; a crier-dp with a page port. */
+static void ports_up(uint64_t fast)
+{
+	static const char *const names[] = {"", "e1", "e2", "crier0x"};
+
+	for (uint32_t n = 1; n <= 3; n++) {
+		struct crier_port *port = &world.tables.ports[n];
+
+		*port = (struct crier_port){
+			.ifindex = IFINDEX(n), .mode = CRIER_PORT_NATIVE, .mac = 1ULL << 48};
+		snprintf(port->name, sizeof(port->name), "%s", names[n]);
+	}
+	world.tables.ports[3].flags = CRIER_PORT_LOCAL;
+	world.d.injector = (struct injector *)injector;
+	dp_start();
+	world.tables.workers[0] = (struct crier_worker){
+		.started_ns = 1,
+		.turn_ns = UINT64_MAX,
+		.port_mask = 14,
+		.pages = 1,
+		.fast_mask = fast,
+	};
+	kernel_up();
+}
+
+static const char *why(uint32_t room)
+{
+	static char text[2 * KERNEL_WHY_LEN];
+
+	text[0] = '\0';
+	return kernel_room_why(world.d.kernel, room, text, sizeof(text));
+}
+
+/* A room of 600 by one port, or, from 300 on, by another. */
+static uint32_t crowd(const char *name, uint32_t port, uint32_t other)
+{
+	uint32_t room = world_room(&world, name);
+
+	leave_by(port);
+	come(room, 0, 300);
+	leave_by(other);
+	come(room, 300, 600);
+	return room;
+}
+
+#define CROWD "it has 600 listeners, and one packet serves 128 by itself (unit_slots); "
+
+/* `auto` goes by a room's own ports. */
+static void own_ports(void **state)
+{
+	static const struct {
+		const char *name;
+		uint64_t closed, untold, fast;
+		uint32_t port, other;
+		uint32_t want;
+		const char *why;
+	} rows[] = {
+		{"takes", 0, 0, 0, 1, 1, CRIER_ENGINE_PAGE, "triggers serve who is behind e1"},
+		{"closed", 2, 0, 0, 1, 1, CRIER_ENGINE_BYPASS,
+		 "interface e1 takes no frames that XDP redirects; a veth does once its other end "
+		 "has "
+		 "an XDP program, or GRO (`ethtool -K <that end> gro on`)"},
+		{"another-is-closed", 4, 0, 0, 1, 1, CRIER_ENGINE_PAGE,
+		 "triggers serve who is behind e1"},
+		{"one-is-closed", 4, 0, 0, 1, 2, CRIER_ENGINE_PAGE,
+		 "triggers serve who is behind e1, frames who is behind e2"},
+		{"fast", 0, 0, 2, 1, 1, CRIER_ENGINE_BYPASS, "frames get to e1 without a copy"},
+		{"another-is-fast", 0, 0, 4, 1, 1, CRIER_ENGINE_PAGE,
+		 "triggers serve who is behind e1"},
+		{"one-is-fast", 0, 0, 4, 1, 2, CRIER_ENGINE_PAGE,
+		 "triggers serve who is behind e1, frames who is behind e2"},
+		{"both-are-fast", 0, 0, 6, 1, 2, CRIER_ENGINE_BYPASS,
+		 "frames get to e1, e2 without a copy"},
+		{"fast-or-closed", 2, 0, 4, 1, 2, CRIER_ENGINE_BYPASS,
+		 "frames get to e2 without a copy"},
+		{"untold", 0, 2, 0, 1, 1, CRIER_ENGINE_BYPASS,
+		 "before Linux 6.3 it is not known whether broadcasts would get to e1"},
+		{"another-is-untold", 0, 4, 0, 1, 1, CRIER_ENGINE_PAGE,
+		 "triggers serve who is behind e1"},
+		{"crier0-aside", 0, 0, 2, 1, 3, CRIER_ENGINE_BYPASS,
+		 "frames get to e1 without a copy"},
+		{"crier0-alone", 0, 0, 2, 3, 3, CRIER_ENGINE_PAGE,
+		 "triggers serve who is behind crier0x"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char want[2 * KERNEL_WHY_LEN];
+		uint32_t room;
+
+		setup(state);
+		closed = rows[i].closed;
+		untold = rows[i].untold;
+		ports_up(rows[i].fast);
+		room = crowd(rows[i].name, rows[i].port, rows[i].other);
+		snprintf(want, sizeof(want), CROWD "%s", rows[i].why);
+		if (engine(room) != rows[i].want || strcmp(why(room), want))
+			fail_msg("%s: engine %u: %s", rows[i].name, engine(room), why(room));
+		teardown(state);
+	}
+}
+
+/* Rooms of one crier-dp need not have the same; and a large one is judged when its ports change. */
+static void ports_change(void **state)
+{
+	uint32_t one, two;
+
+	(void)state;
+	closed = 1 << 2;
+	ports_up(0);
+	one = crowd("one", 1, 1);
+	two = crowd("two", 2, 2);
+	assert_int_equal(engine(one), CRIER_ENGINE_PAGE);
+	assert_int_equal(engine(two), CRIER_ENGINE_BYPASS);
+	leave_by(1);
+	come(two, 600, 601);
+	assert_int_equal(engine(two), CRIER_ENGINE_PAGE);
+	go(two, 600, 601);
+	assert_int_equal(engine(two), CRIER_ENGINE_BYPASS);
+	/* A route leads elsewhere. */
+	for (uint32_t i = 0; i < 600; i++) {
+		struct crier_endpoint ep = world_ep4(i);
+
+		member_set_via(&world.d.store, member_find(&world.d.store, two, &ep), 1);
+		assert_int_equal(engine(two), CRIER_ENGINE_PAGE);
+	}
+	assert_int_equal(world.d.store.rooms[two].ports, 1 << 1);
+	for (uint32_t i = 0; i < 600; i++) {
+		struct crier_endpoint ep = world_ep4(i);
+
+		member_set_via(&world.d.store, member_find(&world.d.store, two, &ep), 2);
+		assert_int_equal(engine(two), i < 599 ? CRIER_ENGINE_PAGE : CRIER_ENGINE_BYPASS);
+	}
+	/* So does a crierd that finds them. */
+	kernel_close(world.d.kernel);
+	world_close(&world);
+	world_open(&world, false);
+	world.d.loader = &loader;
+	world.d.run_dir = dir;
+	world.d.injector = (struct injector *)injector;
+	kernel_up();
+	assert_int_equal(world.d.store.rooms[one].ports, 1 << 1);
+	assert_int_equal(world.d.store.rooms[two].ports, 1 << 2);
+	assert_int_equal(world.d.store.rooms[two].leaving[2], 600);
+}
+
 /* What a crier-dp can do, and that an earlier one's words are not taken for it. */
 static void dp_words(void **state)
 {
 	struct crier_worker *w = &world.tables.workers[0];
 	struct dp known;
+	int other;
 
 	(void)state;
 	*w = (struct crier_worker){.turn_ns = 50, .port_mask = 6, .pages = 1, .fast_mask = 6};
@@ -236,19 +433,21 @@ static void dp_words(void **state)
 	w->turn_ns = 101;
 	w->fast_mask = 2;
 	assert_true(dp_look(&known, &world.d, 200));
-	assert_true(known.works && known.pages && !known.fast);
+	assert_true(known.works && known.pages && known.fast == 2);
 	assert_false(dp_look(&known, &world.d, 200));
 	w->fast_mask = 6;
 	w->pages = 0;
 	assert_true(dp_look(&known, &world.d, 300));
-	assert_true(known.works && !known.pages && known.fast);
-	/* crier0 is a veth everywhere, and no way to the listeners that matter here. */
-	w->port_mask |= 8;
+	assert_true(known.works && !known.pages && known.fast == 6);
+	/* Of a port that another worker has by copies, some of its copies would be such. */
+	world.tables.workers[1] =
+		(struct crier_worker){.started_ns = 1, .turn_ns = 301, .port_mask = 12};
+	other = lock_hold(1);
 	assert_true(dp_look(&known, &world.d, 300));
-	assert_false(known.fast);
-	world.tables.ports[3].flags = CRIER_PORT_LOCAL;
+	assert_int_equal(known.fast, 2);
+	close(other);
 	assert_true(dp_look(&known, &world.d, 300));
-	assert_true(known.fast);
+	assert_int_equal(known.fast, 6);
 	close(dp);
 	dp = -1;
 	assert_true(dp_look(&known, &world.d, 300));
@@ -261,6 +460,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(beside, setup, teardown),
 		cmocka_unit_test_setup_teardown(pending, setup, teardown),
+		cmocka_unit_test(own_ports),
+		cmocka_unit_test_setup_teardown(ports_change, setup, teardown),
 		cmocka_unit_test_setup_teardown(dp_words, setup, teardown),
 		cmocka_unit_test(choices),
 	};
@@ -268,7 +469,6 @@ int main(void)
 
 	if (!mkdtemp(dir))
 		return 1;
-	snprintf(lock, sizeof(lock), "%s/worker.0.lock", dir);
 	ret = cmocka_run_group_tests(tests, NULL, NULL);
 	rmdir(dir);
 	return ret;

@@ -109,9 +109,8 @@ static void change(uint32_t r, uint32_t n)
 static bool guard_knows(uint32_t n)
 {
 	struct crier_endpoint ep = person(n);
-	struct guard_search s;
 
-	return guard_is_member(&w.tables, w.tables.config, &ep.addr, of6(n), ep.port, &s);
+	return guard_is_member(&w.tables, w.tables.config, &ep.addr, of6(n), ep.port);
 }
 
 static void check_guard(uint32_t n)
@@ -327,9 +326,8 @@ static void test_random(void)
 static bool crowd_knows(uint32_t n)
 {
 	struct crier_endpoint ep = world_ep4(n);
-	struct guard_search s;
 
-	return guard_is_member(&w.tables, w.tables.config, &ep.addr, 0, ep.port, &s);
+	return guard_is_member(&w.tables, w.tables.config, &ep.addr, 0, ep.port);
 }
 
 /* Tables of which every slot is taken, by people of 64 rooms each: all are known. */

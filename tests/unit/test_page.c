@@ -337,6 +337,29 @@ static void test_ports(void **state)
 	reconcile(s);
 }
 
+/* A port into which frames go without a copy: triggers only if they are asked for. */
+static void test_fast_port(void **state)
+{
+	struct state *s = *state;
+	uint32_t page = fixture_page(&s->f, 1, 0, false);
+
+	for (uint32_t i = 0; i < CRIER_PAGE_SLOTS; i++)
+		fixture_set4(&s->f, page, i, fixture_word4(i, (uint16_t)(1 + i % 2)));
+	s->s.fast = 1ULL << 2;
+	s->t.rooms[1].wanted = CRIER_ENGINE_AUTO;
+	push(s, 1, 100);
+	run(s);
+	for (uint32_t i = 0; i < CRIER_PAGE_SLOTS; i++)
+		want(s, false, i, i + 1, i % 2 == 0, i % 2 == 1);
+	assert_int_equal(s->n, 1);
+	s->t.rooms[1].wanted = CRIER_ENGINE_KERNEL;
+	memset(s->served, 0, sizeof(s->served));
+	push(s, 1, 100);
+	run(s);
+	want(s, false, 0, 256, 1, 0);
+	reconcile(s);
+}
+
 /* Who can't go is counted as ever, by name. */
 static void test_drops_named(void **state)
 {
@@ -636,12 +659,19 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-		TEST(test_everyone_once), TEST(test_balance),
-		TEST(test_ports),	  TEST(test_drops_named),
-		TEST(test_not_taken),	  TEST(test_switches),
-		TEST(test_flags_change),  TEST(test_room_gone),
-		TEST(test_page_freed),	  TEST(test_not_taken_of_many),
-		TEST(test_fair),	  TEST(test_holes),
+		TEST(test_everyone_once),
+		TEST(test_balance),
+		TEST(test_fast_port),
+		TEST(test_ports),
+		TEST(test_drops_named),
+		TEST(test_not_taken),
+		TEST(test_switches),
+		TEST(test_flags_change),
+		TEST(test_room_gone),
+		TEST(test_page_freed),
+		TEST(test_not_taken_of_many),
+		TEST(test_fair),
+		TEST(test_holes),
 		TEST(test_random),
 	};
 
