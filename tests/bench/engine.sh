@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
-# scripts/bench write, guard, fair, null, memif, scale and workers: the engine in a process of its own.
+# scripts/bench write, guard, index, fair, null, memif, scale and workers: the engine in a process of its own.
 
 # in_process PROGRAM [argument...]: the lines of a bench program, which runs where crier-dp would.
 # Before all others, for it stands for a core that is crier's alone.
@@ -23,6 +23,11 @@ bench_write()
 bench_guard()
 {
 	in_process bench_guard "$DP_CPU" | report_lines
+}
+
+bench_index()
+{
+	in_process bench_index "$DP_CPU" | report_lines
 }
 
 bench_fair()
