@@ -12,8 +12,9 @@
  * room.
  *
  * A word that leaves, and has others below, gets the slot of a lowest one of these, by one
- * store: so while a listener hears any room the guard finds him, at each moment in which
- * nobody else's word moves.  To find that lowest one takes 16 looks a level at most.
+ * store: so the root stands while its listener hears any room.  (The guard may still miss
+ * him: if it took the word before that store and looks into the slot after the leave, or
+ * while words are moved.)  To find that lowest one takes 16 looks a level at most.
  */
 #ifndef CRIER_CONTROL_MEMBER_INDEX_H
 #define CRIER_CONTROL_MEMBER_INDEX_H
