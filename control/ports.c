@@ -33,6 +33,7 @@ struct own {
 	char attach_note[PORT_NOTE_LEN]; /* why generic, or why not attached */
 	char vlan_note[PORT_NOTE_LEN];
 	char queue_note[PORT_NOTE_LEN];
+	char late_note[PORT_NOTE_LEN];
 };
 
 struct ports {
@@ -187,6 +188,21 @@ static uint32_t port_broadcasts(const struct crier_port *port, const struct link
 	return same ? port->flags & CRIER_PORT_BROADCASTS : 0;
 }
 
+/* What becomes of its packets depends on who writes them: see broadcast_is_native(). */
+static uint32_t late_look(struct own *own, const struct link *l, uint32_t mode)
+{
+	own->late_note[0] = '\0';
+	if (!l->is_tun || mode != CRIER_PORT_NATIVE)
+		return 0;
+	snprintf(own->late_note, sizeof(own->late_note),
+		 "%.15s is a TAP: the kernel engine serves listeners behind it, but what comes in "
+		 "by "
+		 "it goes through crier-dp, whatever the room",
+		 l->name);
+	log_warn("%s", own->late_note);
+	return CRIER_PORT_LATE;
+}
+
 /* Puts the program on an interface and fills in the port's line. */
 static int port_attach(struct ports *p, uint32_t n, const struct link *l, char err[PORTS_ERR_LEN])
 {
@@ -221,6 +237,7 @@ static int port_attach(struct ports *p, uint32_t n, const struct link *l, char e
 		snprintf(own->vlan_note, sizeof(own->vlan_note), "%.*s", PORT_NOTE_LEN - 1, note);
 		log_warn("%s", note);
 	}
+	flags |= late_look(own, l, got.mode);
 	tbl_store(&port->mode, got.mode);
 	tbl_store(&port->flags, flags | port_broadcasts(port, l, was, got.mode));
 	port_fill(p, n, l);
@@ -329,6 +346,22 @@ static void number_free(struct ports *p, uint32_t n)
 	p->own[n] = (struct own){0};
 }
 
+/* Can it be a port at all? */
+static bool port_check(const struct link *l, char err[PORTS_ERR_LEN])
+{
+	if (l->flags & IFF_LOOPBACK)
+		refuse(err, 0, "%s is the loopback device: programs on this host have crier0",
+		       l->name);
+	else if (l->is_vlan || l->is_bond)
+		refuse(err, 0, "%s is a %s: name the interface under it instead", l->name,
+		       l->is_vlan ? "VLAN device" : "bond");
+	else if (!l->mac)
+		refuse(err, 0, "%s has no MAC address: crier wants an Ethernet interface", l->name);
+	else
+		return true;
+	return false;
+}
+
 int ports_add(struct ports *p, const char *name, enum port_want want, uint32_t flags,
 	      char err[PORTS_ERR_LEN])
 {
@@ -349,12 +382,8 @@ int ports_add(struct ports *p, const char *name, enum port_want want, uint32_t f
 	if (l == NULL)
 		return refuse(err, -ENODEV, "there is no interface %.15s; `ip link` lists them",
 			      name);
-	if (l->flags & IFF_LOOPBACK || l->is_vlan || l->is_bond)
-		return refuse(err, -EOPNOTSUPP, "%s is a %s: name the interface under it instead",
-			      name,
-			      l->is_vlan   ? "VLAN device"
-			      : l->is_bond ? "bond"
-					   : "loopback device");
+	if (!port_check(l, err))
+		return -EOPNOTSUPP;
 	n = number_for(p, name);
 	if (n == 0)
 		return refuse(err, -ENOSPC,
@@ -549,6 +578,7 @@ void ports_notes(const struct ports *p, uint32_t n, struct port_notes *out)
 		note(out, p->own[n].attach_note);
 	note(out, p->own[n].vlan_note);
 	note(out, p->own[n].queue_note);
+	note(out, p->own[n].late_note);
 	if (p->own[n].attached && !(tbl_load(&port->mac) & LINK_UP))
 		note(out, port->mode == CRIER_PORT_DPDK
 				  ? "the link is down, or no crier-dp serves it (--port dpdk:)"

@@ -118,11 +118,16 @@ PACKET_INLINE void broadcast_settings(struct crier_kjob *job, __u64 serial)
 	job->df = (__u8)STEER_LOAD(&cfg->setting[CRIER_SET_df]);
 }
 
+/*
+ * Are clones of what came in by this interface frames of their own?  In generic mode they share
+ * one packet's bytes, and so they may where Linux runs a native program late, on an skb: so
+ * does a TAP, depending on how a program writes into it (tun_get_user() in drivers/net/tun.c).
+ */
 PACKET_INLINE int broadcast_is_native(__u32 ifindex)
 {
 	const struct crier_port *port = steer_port(NULL, steer_port_number(NULL, ifindex));
 
-	return port && port->mode == CRIER_PORT_NATIVE;
+	return port && port->mode == CRIER_PORT_NATIVE && !(port->flags & CRIER_PORT_LATE);
 }
 
 /*

@@ -413,6 +413,7 @@ CRIER_ASSERT_SIZE(struct crier_port, 64);
 #define CRIER_PORT_LOCAL 1	 /* our end of crier0 */
 #define CRIER_PORT_VLAN_HIDDEN 2 /* the NIC strips VLAN tags before XDP sees them */
 #define CRIER_PORT_BROADCASTS 4	 /* atomic: its devmaps are there and it takes redirected frames */
+#define CRIER_PORT_LATE 8	 /* native, and yet XDP may run late on what comes in: a TAP */
 
 /*
  * ---- workers ---------------------------------------------------------------------

@@ -658,6 +658,9 @@ static void not_ours(void **state)
 	port->mode = CRIER_PORT_GENERIC;
 	assert_int_equal(run(fd, &packet, &clone), XDP_DROP);
 	port->mode = CRIER_PORT_NATIVE;
+	port->flags = CRIER_PORT_LATE;
+	assert_int_equal(run(fd, &packet, &clone), XDP_DROP);
+	port->flags = 0;
 	world.pages[PAGE4].egress_port = PORT + 1;
 	assert_int_equal(run(fd, &packet, &clone), XDP_DROP);
 	world.pages[PAGE4].egress_port = PORT;
@@ -668,7 +671,7 @@ static void not_ours(void **state)
 	assert_int_equal(run(fd, &packet, &clone), XDP_DROP);
 	world.rooms[ROOM].engine = CRIER_ENGINE_BYPASS;
 	assert_int_equal(run(fd, &packet, &clone), XDP_DROP);
-	assert_int_equal(counter(CRIER_XDP_drop_no_socket) - before, 6);
+	assert_int_equal(counter(CRIER_XDP_drop_no_socket) - before, 7);
 	assert_int_equal(row()->pkts, 0);
 }
 

@@ -21,6 +21,10 @@ refused 'nowhere' d --interface e0 --pin-dir /run/nowhere/crier
 : >/run/file
 refused '/run/file' d --interface e0 --run-dir /run/file/crier
 refused 'nosuch' d --interface nosuch
+refused 'loopback.*crier0' d --interface lo
+in_edge ip tuntap add t0 mode tun && in_edge ip link set t0 up
+refused 't0 has no MAC address' d --interface t0
+in_edge ip link del t0
 refused 'mode' d --interface e0,mode=warp
 d --interface e0,mode=warp >/dev/null 2>&1
 want "exit status of a wrong command line" 2 $?

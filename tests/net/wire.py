@@ -8,14 +8,19 @@ wire.py raw   IFACE MAC FROM TO [--vlan ID[,ID]]   RTP as whole frames
 wire.py bad   IFACE MAC FROM TO                    every sort of malformed frame
 wire.py flood IFACE MAC FROM TO --kind KIND [--sources N]   COUNT frames as fast as they go,
               from FROM and the next N - 1 addresses by turns
+wire.py tap   IFACE MAC FROM TO    the user side of a TAP: COUNT RTP packets as whole frames (--block:
+              by blocking writes), and who got what of the frames that come out
 
 FROM, TO, AT are ADDR:PORT or [ADDR]:PORT.  The hash is of all payloads in order, SHA-256.
 """
 import argparse
+import fcntl
 import hashlib
 import ipaddress
 import json
+import os
 import random
+import select
 import socket
 import struct
 import sys
@@ -24,6 +29,7 @@ import time
 # Not in Python's socket module.
 IP_RECVTTL = 12
 SOL_PACKET, PACKET_QDISC_BYPASS = 263, 20
+TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 2, 0x1000
 
 def endpoint(text):
     host, _, port = text.rpartition(":")
@@ -152,6 +158,47 @@ def raw(args):
     print(json.dumps({"sent": args.count, "hash": digest.hexdigest()}))
 
 
+def tap_open(args):
+    fd = os.open("/dev/net/tun", os.O_RDWR)
+    fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", args.iface.encode(), IFF_TAP | IFF_NO_PI))
+    print("listening", file=sys.stderr, flush=True)
+    os.set_blocking(fd, args.block)
+    return fd
+
+
+def tap_read(fd, seconds, heard):
+    """How many UDP packets come within so many seconds; by whom they are for: [packets, hash]."""
+    end, got = time.monotonic() + seconds, 0
+    while select.select([fd], [], [], max(0, end - time.monotonic()))[0]:
+        frame = os.read(fd, 4096)
+        kind, v6 = struct.unpack_from("!H", frame, 12)[0], frame[12:14] == b"\x86\xdd"
+        if kind not in (0x0800, 0x86DD) or frame[20 if v6 else 23] != 17:
+            continue
+        ip = 14 + (40 if v6 else 20)
+        to = str(ipaddress.ip_address(frame[38:54] if v6 else frame[30:34]))
+        packets = heard.setdefault(f"{to} {struct.unpack_from('!H', frame, ip + 2)[0]}",
+                                   [0, hashlib.sha256()])
+        packets[0] += 1
+        packets[1].update(frame[ip + 8:])
+        got += 1
+    return got
+
+
+def tap(args):
+    fd, digest, heard = tap_open(args), hashlib.sha256(), {}
+    for payload in payloads(args):
+        os.write(fd, ethernet(args, ip_udp(args, payload), args.vlan))
+        digest.update(payload)
+        tap_read(fd, args.interval, heard)
+    if not args.count:
+        select.select([fd], [], [], args.first)
+    while tap_read(fd, args.quiet, heard):
+        pass
+    print(json.dumps({"sent": args.count, "hash": digest.hexdigest(), "listeners": len(heard),
+                      "counts": sorted({n for n, _ in heard.values()}),
+                      "hashes": sorted({h.hexdigest() for _, h in heard.values()})}))
+
+
 def bad_frames(args):
     good = rtp(args, 1, random.Random(1)) + b"payload" * 10
     whole = ethernet(args, ip_udp(args, good))
@@ -236,10 +283,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
-    for run in (send, recv, raw, bad, flood):
+    for run in (send, recv, raw, bad, flood, tap):
         command = commands.add_parser(run.__name__)
         command.set_defaults(run=run)
-        if run in (raw, bad, flood):
+        if run in (raw, bad, flood, tap):
             command.add_argument("iface")
             command.add_argument("mac")
         if run is recv:
@@ -250,6 +297,8 @@ def main():
         if run is flood:
             command.add_argument("--kind", choices=FLOODS, required=True)
             command.add_argument("--sources", type=int, default=1)
+        if run is tap:
+            command.add_argument("--block", action="store_true")
         command.add_argument("--count", type=int, default=100)
         command.add_argument("--interval", type=float, default=0.005)
         command.add_argument("--first", type=float, default=30, help="longest wait for a packet")
