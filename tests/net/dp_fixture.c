@@ -25,6 +25,7 @@
 struct options {
 	const char *pin_dir, *in, *out, *local, *src4, *src6, *mac;
 	const char *page; /* the injector's far end: the room goes by page triggers */
+	bool kernel;	  /* the room's own packets are broadcast */
 	uint32_t port, members4, members6;
 	const char *set;
 	unsigned vlan[2];  /* outer, inner id of IPv4 members' next hop; 0: none */
@@ -102,6 +103,8 @@ static void via_tag(struct fixture *f, uint32_t via, const unsigned vlan[2])
 	for (int i = 0; i < 2 && vlan[i]; i++) {
 		v->vlan[i] = (uint16_t)(vlan[i] + 1);
 		v->tpid[i] = htons(!i && vlan[1] ? 0x88a8 : 0x8100);
+		if (f->t->ports[v->port].tags < (uint32_t)i + 1)
+			f->t->ports[v->port].tags = (uint32_t)i + 1;
 	}
 }
 
@@ -124,19 +127,50 @@ static void room_make(struct fixture *f, const struct options *o)
 	stream_make(f->t, o->port);
 }
 
-/* The link ends with this process. */
-static void page_make(struct tables *t, struct loader *l, const char *far, const char *out)
+static void devmaps_make(struct tables *t, struct loader *l, const char *out)
 {
-	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
 	int ret = loader_devmaps(l, 2, if_nametoindex(out));
 
 	if (ret)
 		die("devmaps", strerror(-ret));
+	t->kernel_counters[1].generation = t->rooms[1].generation;
+}
+
+/* All on its page leave by port 2. */
+static void page_occupy(struct tables *t, uint32_t n, bool family6)
+{
+	struct crier_page *page = &t->pages[n];
+
+	for (uint32_t i = 0; n && i < CRIER_PAGE_SLOTS; i++)
+		if (family6 ? t->members6[n - t->config->pages4].member[i].word
+			    : t->members4[n].member[i])
+			page->occupied[i / 64] |= 1ULL << i % 64;
+	memcpy(page->egress, page->occupied, sizeof(page->egress));
+	page->egress_port = 2;
+}
+
+static void kernel_make(struct tables *t, struct loader *l, const char *out)
+{
+	const struct crier_shard *s = room_shard(t, 1, 0);
+
+	devmaps_make(t, l, out);
+	page_occupy(t, s->head4, false);
+	page_occupy(t, s->head6, true);
+	t->rooms[1].kernel = kernel_word(s->head4, s->head6, 2);
+	tbl_store(&t->rooms[1].engine, CRIER_ENGINE_KERNEL);
+}
+
+/* The link ends with this process. */
+static void page_make(struct tables *t, struct loader *l, const char *far, const char *out)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
+	int ret;
+
+	devmaps_make(t, l, out);
 	ret = bpf_link_create(loader_trigger_fd(l), (int)if_nametoindex(far), BPF_XDP, &opts);
 	if (ret < 0)
 		die(far, strerror(-ret));
 	tbl_store(&t->ports[2].flags, t->ports[2].flags | CRIER_PORT_BROADCASTS);
-	t->kernel_counters[1].generation = t->rooms[1].generation;
 	tbl_store(&t->rooms[1].engine, CRIER_ENGINE_PAGE);
 }
 
@@ -220,23 +254,17 @@ static void options_parse(int argc, char **argv, struct options *o)
 		VLAN,
 		VLAN6,
 		PAGE,
+		KERNEL,
 	};
 	static const struct option longs[] = {
-		{"pin-dir", 1, NULL, PIN},
-		{"in", 1, NULL, IN},
-		{"out", 1, NULL, OUT},
-		{"local", 1, NULL, LOCAL},
-		{"src", 1, NULL, SRC4},
-		{"src6", 1, NULL, SRC6},
-		{"mac", 1, NULL, MAC},
-		{"port", 1, NULL, PORT},
-		{"members", 1, NULL, MEMBERS},
-		{"members6", 1, NULL, MEMBERS6},
-		{"set", 1, NULL, SET},
-		{"vlan", 1, NULL, VLAN},
-		{"vlan6", 1, NULL, VLAN6},
-		{"page", 1, NULL, PAGE},
-		{0},
+		{"pin-dir", 1, NULL, PIN},     {"in", 1, NULL, IN},
+		{"out", 1, NULL, OUT},	       {"local", 1, NULL, LOCAL},
+		{"src", 1, NULL, SRC4},	       {"src6", 1, NULL, SRC6},
+		{"mac", 1, NULL, MAC},	       {"port", 1, NULL, PORT},
+		{"members", 1, NULL, MEMBERS}, {"members6", 1, NULL, MEMBERS6},
+		{"set", 1, NULL, SET},	       {"vlan", 1, NULL, VLAN},
+		{"vlan6", 1, NULL, VLAN6},     {"page", 1, NULL, PAGE},
+		{"kernel", 0, NULL, KERNEL},   {0},
 	};
 	int c;
 
@@ -284,6 +312,9 @@ static void options_parse(int argc, char **argv, struct options *o)
 		case PAGE:
 			o->page = optarg;
 			break;
+		case KERNEL:
+			o->kernel = true;
+			break;
 		default:
 			exit(2);
 		}
@@ -319,6 +350,8 @@ int main(int argc, char **argv)
 	room_make(&f, &o);
 	if (o.page)
 		page_make(&t, loader, o.page, o.out);
+	if (o.kernel)
+		kernel_make(&t, loader, o.out);
 	tables_publish(&t);
 	puts("ready");
 	fflush(stdout);
