@@ -181,8 +181,8 @@ hops()
 	esac >/dev/null 2>&1
 }
 
-settings=("unit_slots 128" "unit_slots 96" "unit_slots 64" "pace_pct 0" "pace_pct 50" "pace_pct 90"
-	"burst_copies 0" "burst_copies 7" "burst_copies 300" "quantum_copies 32" "quantum_copies 4096"
+settings=("unit_slots 128" "unit_slots 96" "unit_slots 64" "pace_pct 0" "pace_pct 50" "pace_pct 90" "pace_pct 100"
+	"burst_copies 0" "burst_copies 3" "burst_copies 7" "burst_copies 10" "burst_copies 300" "quantum_copies 32" "quantum_copies 4096"
 	"guard_mode 0" "guard_mode 1" "guard_mode 2" "guard_mode 2" "guard_punt_pps 0" "guard_punt_pps 9000"
 	"guard_member_pps 0" "guard_member_pps 20000" "idle_sleep 0" "idle_sleep 1" "idle_spin_us 0"
 	"idle_spin_us 900" "ttl 9" "ttl 200" "dscp 0" "dscp 46" "df 0" "df 1" "queue_pkts 32" "queue_pkts 64")
@@ -194,11 +194,16 @@ set_one()
 	ctl set ${settings[$1 % ${#settings[@]}]} >/dev/null || fail "set ${settings[$1 % ${#settings[@]}]}"
 }
 
+# Four in a row: some of them while a sweep is under way.
 engine()
 {
-	local rooms=(small big raw) engines=(auto kernel bypass)
-	ctl room set "${rooms[$1 % 3]}" engine="${engines[$2 % 3]}" >/dev/null ||
-		fail "room set ${rooms[$1 % 3]} engine=${engines[$2 % 3]}"
+	local rooms=(small big big raw) engines=(auto kernel bypass) digits=$2 room
+	room=${rooms[$1 % 4]}
+	for _ in 1 2 3 4; do
+		ctl room set "$room" engine="${engines[digits % 3]}" >/dev/null ||
+			fail "room set $room engine=${engines[digits % 3]}"
+		digits=$((digits / 3))
+	done
 }
 
 reload()
@@ -359,7 +364,7 @@ begin=$SECONDS
 while alive p1; do
 	what=${happenings[RANDOM % ${#happenings[@]}]} a=$RANDOM b=$RANDOM c=$RANDOM
 	# What a crierd leaks dies with it: let the last one live for some while.
-	[ $what != kill_crierd ] || [ $((SECONDS - begin)) -lt $((NIGHT * 2 / 3)) ] || what=reload
+	[ "$what" != kill_crierd ] || [ $((SECONDS - begin)) -lt $((NIGHT * 2 / 3)) ] || what=reload
 	[ -z "${VERBOSE-}" ] || echo "$(now_ns) $what $a $b"
 	happens "$what" "$a" "$b"
 	sleep "0.0$((c % 10))"
