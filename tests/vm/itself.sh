@@ -23,6 +23,8 @@ ends()
 
 ends "unknown option" 2 'no option --foo' "$VM" --foo
 ends "unknown card" 2 "not 'foo'" "$VM" --nic foo true
+ends "unknown card beside a known one" 2 "not 'virtio,foo'" "$VM" --nic virtio,foo true
+ends "five cables" 2 'up to four' "$VM" --nic virtio,virtio,virtio,virtio,e1000 true
 ends "bad number" 2 "from 256 up, not '1'" "$VM" --memory 1 true
 ends "no value" 2 'wants a value' "$VM" --cpus
 ends "no programs" 125 'scripts/build' "$VM" --build "$tmp" true
