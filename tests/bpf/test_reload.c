@@ -120,6 +120,9 @@ static void all_are_new(const struct seen *a, const struct seen *b)
 	assert_int_equal(b->way_out, at_work("crier_egress"));
 	for (uint32_t i = 0; i < CRIER_KSIZES_N; i++)
 		assert_int_not_equal(b->devmap[0][i], a->devmap[0][i]);
+	/* And nothing of the old ones is held. */
+	assert_int_equal(b->fds, a->fds);
+	assert_int_equal(b->pins, a->pins);
 }
 
 static void in_place(void **state)
