@@ -178,6 +178,31 @@ static void xmit(void **state)
 	opened();
 }
 
+/* Devmaps of a port: as many as there are, or none. */
+static void devmaps(void **state)
+{
+	uint32_t va = if_nametoindex("va");
+	int fds, nth;
+
+	(void)state;
+	opened();
+	fds = sandbox_entries("/proc/self/fd");
+	for (nth = 1;; nth++) {
+		refuse(BPF_MAP_CREATE, "clones", nth, 1, ENOMEM);
+		if (!loader_devmaps(loader, 1, va))
+			break;
+		assert_int_equal(sandbox_entries("/proc/self/fd"), fds);
+	}
+	assert_int_equal(nth, CRIER_KSIZES_N + 1);
+	refuse(BPF_MAP_UPDATE_BATCH, "devmaps", 1, 0, EINVAL);
+	refusals[1] = (struct refusal){
+		.cmd = BPF_MAP_UPDATE_ELEM, .name = "devmaps", .nth = 4, .err = ENOMEM};
+	assert_int_equal(loader_devmaps(loader, 1, va), -ENOMEM);
+	assert_int_equal(sandbox_entries("/proc/self/fd"), fds + CRIER_KSIZES_N);
+	refuse_nothing();
+	assert_int_equal(loader_devmaps(loader, 1, va), 0);
+}
+
 /* ---- what it can't ---- */
 
 static const struct {
@@ -279,6 +304,7 @@ int main(void)
 		cmocka_unit_test_teardown(trigger, close_all),
 		cmocka_unit_test_teardown(egress, close_all),
 		cmocka_unit_test_teardown(xmit, close_all),
+		cmocka_unit_test_teardown(devmaps, close_all),
 		cmocka_unit_test_teardown(nothing_else, close_all),
 		cmocka_unit_test_teardown(any_of_them, close_all),
 		cmocka_unit_test_teardown(tables_stay, close_all),

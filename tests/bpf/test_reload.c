@@ -240,6 +240,19 @@ static void not_undone(void **state)
 	in_place(state);
 }
 
+/* A crierd that died in a reload leaves the pin of a link that never took its place. */
+static void remains(void **state)
+{
+	char path[160];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/xmit_link_next", pin_dir);
+	assert_int_equal(bpf_obj_pin(loader_prog_fd(loader), path), 0);
+	assert_int_equal(reload(NULL), 0);
+	assert_int_not_equal(access(path, F_OK), 0);
+	in_place(state);
+}
+
 /* One of the interfaces has gone, and its number leads nowhere. */
 static void interface_gone(void **state)
 {
@@ -310,11 +323,9 @@ static int all_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(in_place),
-		cmocka_unit_test(undone),
-		cmocka_unit_test(not_undone),
-		cmocka_unit_test(interface_gone),
-		cmocka_unit_test(interface_came_meanwhile),
+		cmocka_unit_test(in_place),	  cmocka_unit_test(undone),
+		cmocka_unit_test(not_undone),	  cmocka_unit_test(remains),
+		cmocka_unit_test(interface_gone), cmocka_unit_test(interface_came_meanwhile),
 	};
 	int ret = sandbox_enter();
 
