@@ -103,6 +103,7 @@ done
 
 # The card's far end dies in the midst of a sweep that waits for it: the sweep ends, what was not sent
 # has a name, and the next far end gets what comes then and nothing else.
+before=$(room_stat "r$mine" copies)
 kill -STOP "${pids[sink]}"
 speak "500$mine" --count 3 --interval 0.001 >/dev/null
 kill -KILL "${pids[sink]}"
@@ -110,12 +111,12 @@ wait_end sink
 wait_until 30 link_is == || fail "stuck keeps its link"
 wait_until 30 quiet_now || fail "a sweep doesn't end when the link does"
 reconciles "r$mine"
-before=$(room_stat "r$mine" link_down)
+was=$(room_stat "r$mine" link_down)
 speak "500$mine" --count 3 >/dev/null
 wait_until 30 quiet_now
-want "copies into a dead link" 600 $(($(room_stat "r$mine" link_down) - before))
+want "copies into a dead link" 600 $(($(room_stat "r$mine" link_down) - was))
 start sink edge "$CRIER_LOAD" sink --dpdk "net_memif0,role=client,mac=${MAC}9,$MEMIF" --router 10.3.0.2 \
-	--room "r$mine" --generate 10.128.0.1/1/5004 --seconds 600
+	--room "r$mine" --generate 10.128.0.1/1/5004 --seconds 600 --report "$T/judge.json"
 wait_log sink 'crier-load: ready'
 wait_until 30 link_is != || fail "stuck has no link again"
 wait_until 30 next_hops_ready || fail "no next hops after the link came back"
@@ -123,11 +124,20 @@ wait_until 30 next_hops_ready || fail "no next hops after the link came back"
 speak "500$mine" --count 1 >/dev/null
 wait_until 30 taken_in || fail "packets are not taken in"
 wait_until 30 quiet_now || fail "a sweep doesn't end"
+# The dead card's ring, empty then, has 128 places: no more than these can be copies.
+taken=$(($(room_stat "r$mine" copies) - before - 200))
+[ "$taken" -le 128 ] || fail "$taken copies went into a ring of 128 that nobody emptied"
 before=$(room_stat "r$mine" copies)
 speak "500$mine" --count 5 --interval 0.05 >/dev/null
 wait_until 30 answers /v1/stats ".rooms[] | select(.name == \"r$mine\") | .copies" $((before + 1000)) ||
 	fail "copies after the link came back: $(($(room_stat "r$mine" copies) - before)) of 1000"
 reconciles "r$mine"
+# Six packets' copies, and the little that Linux says: what waited when the old link died is a burst.
+kill -INT "${pids[sink]}"
+wait_end sink
+frames=$(jq .sink.frames "$T/judge.json")
+want_least "frames at the next far end" 1200 "$frames"
+[ "$frames" -lt 1216 ] || fail "the next far end got $frames frames, not 1200"
 alive dp || fail "crier-dp died with the link"
 stop dp
 stop crierd
