@@ -99,9 +99,11 @@ static inline void world_stream(struct tables *t, uint32_t n, uint16_t port, uin
 		   (ssrc ? CRIER_STREAM_SSRC : 0) | (pt ? CRIER_STREAM_PT : 0);
 }
 
-static inline void world_guard(struct tables *t)
+#define WORLD_PREFIXES 8
+
+static inline void world_prefixes(struct crier_guard_prefix out[WORLD_PREFIXES])
 {
-	const struct crier_guard_prefix list[] = {
+	const struct crier_guard_prefix list[WORLD_PREFIXES] = {
 		match_prefix("198.18.0.0/16", CRIER_GUARD_BLOCK),
 		match_prefix("198.18.128.0/17", CRIER_GUARD_ALLOW),
 		match_prefix("198.18.1.1/32", CRIER_GUARD_ALLOW),
@@ -112,7 +114,15 @@ static inline void world_guard(struct tables *t)
 		match_prefix("2001:db8:b0:2::7/128", CRIER_GUARD_BLOCK),
 	};
 
-	match_guard(t, list, sizeof(list) / sizeof(list[0]));
+	memcpy(out, list, sizeof(list));
+}
+
+static inline void world_guard(struct tables *t)
+{
+	struct crier_guard_prefix list[WORLD_PREFIXES];
+
+	world_prefixes(list);
+	match_guard(t, list, WORLD_PREFIXES);
 }
 
 /* Our end of crier0. */

@@ -38,8 +38,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct crier_addr addr;
 	char buf[ENDPOINT_STRLEN];
 
-	if (!addr_parse(text, len, &addr))
+	if (!addr_parse(text, len, &addr)) {
+		must(!memchr(text, '\0', len));
 		library_agrees(text, len, &addr);
+	}
 	if (!endpoint_parse(text, len, &ep)) {
 		must(ep.port);
 		endpoint_format(buf, &ep);

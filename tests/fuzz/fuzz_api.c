@@ -23,6 +23,7 @@ static void stream_check(const struct stream_spec *s)
 	need(s->port);
 	need(s->flags & (CRIER_STREAM_FROM | CRIER_STREAM_SSRC));
 	need(s->pt < 128);
+	need(!addr_is_multicast(&s->from.addr) && !addr_is_broadcast(&s->from.addr));
 }
 
 static void try_room(const json_t *json, char *err)
@@ -77,6 +78,8 @@ static void prefix_check(const struct crier_guard_prefix *p)
 	struct crier_guard_prefix again;
 
 	need(p->len <= (p->family6 ? 128 : 32));
+	for (unsigned int bit = p->len + (p->family6 ? 0 : 96); bit < 128; bit++)
+		need(!(p->addr.b[bit / 8] & 0x80 >> bit % 8));
 	guard_prefix_format(text, p);
 	need(guard_prefix_parse(text, strlen(text), &again, err) == 0);
 	need(addr_equal(&again.addr, &p->addr) && again.len == p->len &&

@@ -12,11 +12,18 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static struct tables world;
+static struct crier_guard_prefix prefixes[WORLD_PREFIXES];
 
 static void must(bool holds)
 {
 	if (!holds)
 		abort();
+}
+
+/* As the lists read, and not as the tree made of them is searched. */
+static bool is_blocked(const struct steer_result *r)
+{
+	return match_naive(prefixes, WORLD_PREFIXES, &r->src, r->family6) == CRIER_GUARD_BLOCK;
 }
 
 static void check(const uint8_t *data, size_t len, enum guard_mode mode)
@@ -29,8 +36,13 @@ static void check(const uint8_t *data, size_t len, enum guard_mode mode)
 
 	must(v <= CRIER_XDP_pass_media || crier_refuses(v));
 	must(v != CRIER_XDP_accepted_rtcp);
+	if (v == CRIER_XDP_guard_blocked || r.guard == CRIER_XDP_guard_blocked)
+		must(is_blocked(&r));
+	/* What comes as far as a port of ours was looked up; neighbour discovery never does. */
+	if (mode == GUARD_ENFORCE && r.dst_port)
+		must(v == CRIER_XDP_guard_blocked || !is_blocked(&r));
 	if (v == CRIER_XDP_guard_blocked) {
-		must(guard_is_blocked(&world, &r.src, r.family6));
+		must(mode == GUARD_ENFORCE);
 	} else if (v > CRIER_XDP_pass_media) {
 		/* Only what is addressed to a stream or the media port is ours to drop. */
 		must(r.dst_port && r.l4);
@@ -58,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (!world.config) {
 		must(!tables_alloc(&world, &world_size));
 		world_init(&world);
+		world_prefixes(prefixes);
 	}
 	/* the packet itself says in which mode it is judged */
 	world.config->setting[CRIER_SET_guard_mode] = len ? data[len - 1] % 3u : 0;
