@@ -6,7 +6,6 @@
 . "$(dirname "$0")/lib.sh"
 
 topology
-programs_before=$(bpftool -j prog show | jq length)
 crierd_start
 dp_start
 room talk 5000
@@ -21,6 +20,8 @@ crierd_start
 want "listeners after the restart" 10 "$(count_of talk)"
 refused 'another crierd' in_edge "$CRIERD" --flush
 want "listeners after a refused flush" 10 "$(count_of talk)"
+mapfile -t programs < <(api GET /v1/status | jq '.programs.list[].id')
+want_least "programs at work" 4 "${#programs[@]}"
 stop crierd
 
 in_edge "$CRIERD" --flush || fail "--flush"
@@ -31,8 +32,9 @@ want "pins left" '' "$(find "$PIN_DIR" -mindepth 1 2>/dev/null)"
 for dev in e0 e1; do
 	want "XDP program on $dev" null "$(in_edge ip -j link show "$dev" | jq '.[0].xdp')"
 done
-wait_until 10 eval "[ \"\$(bpftool -j prog show | jq length)\" = $programs_before ]" ||
-	fail "programs are left: $(bpftool prog show)"
+for id in "${programs[@]}"; do
+	wait_until 10 eval "! bpftool prog show id $id" || fail "is left: $(bpftool prog show id "$id")"
+done
 refused 'crierd' in_edge "$CRIER_DP" --port xdp:e0
 
 in_edge "$CRIERD" --flush || fail "--flush with nothing there"
