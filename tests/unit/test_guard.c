@@ -472,9 +472,45 @@ static void test_no_thread(void)
 	end(&w);
 }
 
+/* A request that contradicts itself is wrong; one that contradicts the lists comes too early. */
+static void test_clash(void)
+{
+	struct crier_guard_prefix p = prefix("10.0.0.0/8", CRIER_GUARD_BLOCK), both[2];
+	struct world w;
+
+	start(&w);
+	need(change(&w, GUARD_ADD, 0, &p, 1).code == 200);
+	p.value = CRIER_GUARD_ALLOW;
+	need(change(&w, GUARD_ADD, 0, &p, 1).code == 409);
+	both[0] = prefix("11.0.0.0/8", CRIER_GUARD_BLOCK);
+	both[1] = prefix("11.0.0.0/8", CRIER_GUARD_ALLOW);
+	need(change(&w, GUARD_ADD, 0, both, 2).code == 400);
+	end(&w);
+}
+
+/* Lists longer than the tables are those of nobody, and empty. */
+static void test_damaged(void)
+{
+	struct crier_guard_prefix p = prefix("10.0.0.0/8", CRIER_GUARD_BLOCK);
+	struct world w;
+
+	start(&w);
+	need(change(&w, GUARD_ADD, 0, &p, 1).code == 200);
+	world_close(&w);
+	w.tables.guard->list = (w.tables.guard->list & 1ULL << 63) | (PREFIXES + 1);
+	world_open(&w, false);
+	need(guard_counts(w.d.guard).prefixes == 0);
+	world_settle(&w);
+	need(lookup(&w.tables, &p.addr) == CRIER_GUARD_NONE);
+	need(change(&w, GUARD_ADD, 0, &p, 1).code == 200);
+	end(&w);
+}
+
 int main(void)
 {
 	test_model();
+	test_clash();
+	test_damaged();
 	test_no_thread();
 	test_reader();
 	test_killed();
