@@ -6,6 +6,6 @@ failed=0
 "$CRIER_BUILD/tests/bpf/test_bpf_load" || failed=1
 "$CRIER_BUILD/tests/bpf/test_bpf_steer" 20000 || failed=1 # a million are for a real CPU
 "$CRIER_BUILD/tests/bpf/test_bpf_kernel" || failed=1
-"$CRIER_BUILD/tests/bpf/test_bpf_reload" || failed=1
+"$CRIER_BUILD/tests/bpf/test_bpf_reload" quick || failed=1
 "$CRIER_BUILD/tests/bpf/test_bpf_trigger" || failed=1
 exit "$failed"
