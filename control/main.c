@@ -159,6 +159,7 @@ static int network_open(struct daemon *m)
 	if (ret)
 		return ret;
 	ports_on_change(d->ports, ports_changed, d);
+	ports_use_errands(d->ports, d->errands);
 	setup_crier0(d, m->config);
 	ports_prune(d->ports);
 	devmaps_now(d->devmaps);

@@ -20,6 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "control/errand.h"
 #include "control/ethtool.h"
 #include "xdp/log.h"
 
@@ -208,4 +209,51 @@ uint32_t peer_rx_queues(uint32_t ifindex, char peer[CRIER_IFNAME_LEN])
 		mnl_socket_close(a->nl);
 	free(a);
 	return n;
+}
+
+/* ---- as an errand ---- */
+
+struct question {
+	struct errand errand; /* first */
+	uint32_t ifindex, queues;
+	char peer[CRIER_IFNAME_LEN];
+	peer_told_fn told;
+	void *arg;
+};
+
+static void on_work(struct errand *errand)
+{
+	struct question *q = (struct question *)errand;
+
+	q->queues = peer_rx_queues(q->ifindex, q->peer);
+}
+
+static void on_done(struct errand *errand)
+{
+	struct question *q = (struct question *)errand;
+
+	if (errand->worked)
+		q->told(q->arg, q->ifindex, q->queues, q->peer);
+	free(q);
+}
+
+void peer_ask(struct errands *e, uint32_t ifindex, peer_told_fn told, void *arg)
+{
+	struct question *q = calloc(1, sizeof(*q));
+
+	if (!q)
+		return;
+	*q = (struct question){
+		.errand = {.work = on_work, .done = on_done},
+		.ifindex = ifindex,
+		.told = told,
+		.arg = arg,
+	};
+	if (e) {
+		errands_submit(e, &q->errand);
+		return;
+	}
+	on_work(&q->errand);
+	q->errand.worked = true;
+	on_done(&q->errand);
 }

@@ -43,6 +43,7 @@ struct ports {
 	struct links links;
 	struct locals *locals;
 	struct event *retry;
+	struct errands *errands; /* NULL: not yet */
 	struct own own[CRIER_MAX_PORTS];
 	struct {
 		struct crier_addr addr;
@@ -118,22 +119,34 @@ static uint32_t port_speed(enum port_want want, const char *ifname)
 }
 
 /* Two CPUs that share a veth's ring of 256 frames lose copies there, however few each sends. */
-static void queues_look(struct own *own, const struct link *l)
+static void queues_note(struct own *own, uint32_t n, const char *peer)
 {
-	uint32_t cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN), n;
-	char peer[CRIER_IFNAME_LEN];
+	uint32_t cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
 
 	own->queue_note[0] = '\0';
-	if (own->flags & CRIER_PORT_LOCAL)
-		return;
-	n = peer_rx_queues(l->ifindex, peer);
 	if (!n || n >= cpus)
 		return;
 	snprintf(own->queue_note, sizeof(own->queue_note),
 		 "%.15s, the other end of %.15s, has RX queues: %u, CPUs: %u. Two that share one "
 		 "lose copies: `ethtool -L %.15s rx %u`",
-		 peer, l->name, n, cpus, peer, cpus);
+		 peer, own->name, n, cpus, peer, cpus);
 	log_warn("%s", own->queue_note);
+}
+
+static void on_queues(void *arg, uint32_t ifindex, uint32_t queues, const char *peer)
+{
+	struct ports *p = arg;
+
+	for (uint32_t n = 1; n < CRIER_MAX_PORTS; n++)
+		if (p->own[n].attached && p->t->ports[n].ifindex == ifindex)
+			queues_note(&p->own[n], queues, peer);
+}
+
+static void queues_look(struct ports *p, struct own *own, uint32_t ifindex)
+{
+	own->queue_note[0] = '\0';
+	if (!(own->flags & CRIER_PORT_LOCAL))
+		peer_ask(p->errands, ifindex, on_queues, p);
 }
 
 static void port_fill(struct ports *p, uint32_t n, const struct link *l)
@@ -241,8 +254,8 @@ static int port_attach(struct ports *p, uint32_t n, const struct link *l, char e
 	tbl_store(&port->mode, got.mode);
 	tbl_store(&port->flags, flags | port_broadcasts(port, l, was, got.mode));
 	port_fill(p, n, l);
-	queues_look(own, l);
 	own->attached = true;
+	queues_look(p, own, l->ifindex);
 	return 0;
 }
 
@@ -554,6 +567,11 @@ void ports_close(struct ports *p)
 	locals_close(p->locals);
 	links_free(&p->links);
 	free(p);
+}
+
+void ports_use_errands(struct ports *p, struct errands *errands)
+{
+	p->errands = errands;
 }
 
 void ports_on_change(struct ports *p, void (*cb)(void *arg), void *arg)

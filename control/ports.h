@@ -14,6 +14,7 @@
 
 #include "xdp/tables.h"
 
+struct errands;
 struct event_base;
 struct grace;
 struct loader;
@@ -61,6 +62,9 @@ int ports_add(struct ports *p, const char *name, enum port_want want, uint32_t f
 
 /* After the last ports_add at start-up: frees ports of an earlier crierd not added again. */
 void ports_prune(struct ports *p);
+
+/* From now on what takes long to find out of an interface that comes is an errand. */
+void ports_use_errands(struct ports *p, struct errands *errands);
 
 /*
  * Each second: crier-dp tells a TAP its card's speed, of which no message comes; the one of

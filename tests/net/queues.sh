@@ -40,6 +40,15 @@ want "notes of e0" '' "$(notes_of e0)"
 says e1 l0
 says v0 v1
 says w0 w1
+
+# One that comes back is looked at again: the same name, made elsewhere.
+in_edge ip link del e1
+in_lsn ip link add e1 numrxqueues "$CPUS" type veth peer name l0 numrxqueues "$CPUS" numtxqueues "$CPUS"
+in_lsn ethtool -L l0 rx 1
+: >"$T/crierd.log"
+in_lsn ip link set e1 netns edge
+wait_until 20 grep -q '^l0, the other end of e1' "$T/crierd.log" || fail "e1 came back, and nobody looked"
+says e1 l0
 stop crierd
 in_lsn ethtool -L l0 rx "$CPUS" || fail "ethtool"
 crierd_start
