@@ -155,7 +155,8 @@ static void room_why(struct crierd *d, uint32_t room, bool served, char *why, si
 	bool waits = !served && row->engine != CRIER_ENGINE_NONE;
 	bool asked = row->wanted == CRIER_ENGINE_NONE || row->wanted == CRIER_ENGINE_BYPASS;
 	char text[2 * KERNEL_WHY_LEN] = "";
-	const char *engine = d->kernel ? kernel_room_why(d->kernel, room, text, sizeof(text)) : "";
+	const char *engine =
+		d->kernel ? kernel_room_why(d->kernel, room, served, text, sizeof(text)) : "";
 
 	if (waits)
 		snprintf(why, size, "no crier-dp is running%s%s", asked || !*engine ? "" : ", and ",

@@ -237,7 +237,7 @@ const char *kernel_why_no_triggers(const struct kernel *k)
 
 	if (!pages_anybody(k, &f))
 		return err;
-	return k->pages ? NULL : "no interface takes broadcasts now";
+	return k->pages & ~k->outlets.local ? NULL : "no interface takes broadcasts now";
 }
 
 /* The ports by which a room's members leave: crier0, a veth everywhere, if it is the only one. */
@@ -385,7 +385,7 @@ static void crier_dp_why(struct kernel *k, uint32_t room, char *text, size_t siz
 	}
 }
 
-const char *kernel_room_why(struct kernel *k, uint32_t room, char *text, size_t size)
+const char *kernel_room_why(struct kernel *k, uint32_t room, bool served, char *text, size_t size)
 {
 	const struct crier_room *row = room_row(&k->d->store, room);
 	char alone[KERNEL_WHY_LEN] = "", rest[KERNEL_WHY_LEN] = "";
@@ -399,7 +399,8 @@ const char *kernel_room_why(struct kernel *k, uint32_t room, char *text, size_t 
 		return k->outlets.untold >> f.port & 1
 			       ? "before Linux 6.3 it is not known whether a broadcast would arrive"
 			       : "one broadcast could serve it, and will once it is a bit smaller";
-	crier_dp_why(k, room, rest, sizeof(rest));
+	if (served)
+		crier_dp_why(k, room, rest, sizeof(rest));
 	snprintf(text, size, strcmp(alone, rest) && rest[0] ? "%s; %s" : "%s", alone, rest);
 	return text;
 }

@@ -45,8 +45,8 @@ void kernel_devmaps_changed(void *kernel);
  */
 const char *kernel_why_not(struct kernel *k, uint32_t room, char *err, size_t size);
 
-/* Why the room is served by what serves it, a phrase that may be in text. */
-const char *kernel_room_why(struct kernel *k, uint32_t room, char *text, size_t size);
+/* Why the room is served by what serves it, or not by XDP alone; a phrase that may be in text. */
+const char *kernel_room_why(struct kernel *k, uint32_t room, bool served, char *text, size_t size);
 
 /* NULL, or why no room can have triggers now: for status. */
 const char *kernel_why_no_triggers(const struct kernel *k);

@@ -301,7 +301,7 @@ static const char *why(uint32_t room)
 	static char text[2 * KERNEL_WHY_LEN];
 
 	text[0] = '\0';
-	return kernel_room_why(world.d.kernel, room, text, sizeof(text));
+	return kernel_room_why(world.d.kernel, room, true, text, sizeof(text));
 }
 
 /* A room of 600 by one port, or, from 300 on, by another. */
