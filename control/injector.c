@@ -14,6 +14,7 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 
+#include "control/errand.h"
 #include "control/links.h"
 #include "control/rtnl.h"
 #include "control/veth.h"
@@ -31,19 +32,29 @@
  */
 #define MTU 3000
 
-struct injector {
+/* What making it needs and finds. */
+struct pair {
 	char name[CRIER_IFNAME_LEN], far[CRIER_IFNAME_LEN]; /* "": none is wanted */
 	char alias[ALIAS_LEN];
 	struct loader *loader;
-	int ask; /* a socket for ioctls */
 	uint32_t near_ifindex, far_ifindex;
-	uint64_t again_ns; /* not tried before */
 	char why[INJECTOR_ERR_LEN];
+};
+
+struct injector {
+	struct errand errand; /* first: makes `next` */
+	struct errands *errands;
+	struct pair pair;
+	struct pair next; /* the errand's while it is busy */
+	bool busy, tried;
+	bool told;	   /* that it works */
+	int ask;	   /* a socket for ioctls */
+	uint64_t again_ns; /* not tried before */
 	char said[INJECTOR_ERR_LEN];
 };
 
-__attribute__((format(printf, 3, 4))) static int fails(struct injector *i, int code,
-						       const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static int fails(struct pair *i, int code, const char *fmt,
+						       ...)
 {
 	va_list ap;
 
@@ -179,7 +190,7 @@ static int mark(uint32_t ifindex, const char *alias)
 	return rtnl_talk(rq.nlh, NULL, NULL);
 }
 
-static int set_up_ends(const struct injector *i, uint32_t near, uint32_t far)
+static int set_up_ends(const struct pair *i, uint32_t near, uint32_t far)
 {
 	int ret = mark(near, i->alias);
 
@@ -194,7 +205,7 @@ static int set_up_ends(const struct injector *i, uint32_t near, uint32_t far)
 }
 
 /* Is the name free, or of a pair of ours?  One that was not marked yet counts as ours. */
-static int claim(struct injector *i, struct links *ls, enum veth_pair *pair)
+static int claim(struct pair *i, struct links *ls, enum veth_pair *pair)
 {
 	struct marked m = {.alias = i->alias, .of = i->name};
 	int ret = find_marked(&m);
@@ -217,7 +228,7 @@ static int claim(struct injector *i, struct links *ls, enum veth_pair *pair)
 	return 0;
 }
 
-static int make(struct injector *i)
+static int make(struct pair *i)
 {
 	struct links ls = {0};
 	enum veth_pair pair = VETH_NONE;
@@ -247,7 +258,7 @@ static int make(struct injector *i)
 	return 0;
 }
 
-static int start(struct injector *i)
+static int start(struct pair *i)
 {
 	char err[LOADER_ERR_LEN];
 	int ret = loader_trigger(i->loader) ? fails(i, -EOPNOTSUPP, "%s", loader_trigger(i->loader))
@@ -263,6 +274,34 @@ static int start(struct injector *i)
 	else
 		i->why[0] = '\0';
 	return ret;
+}
+
+static void on_work(struct errand *errand)
+{
+	start(&((struct injector *)errand)->next);
+}
+
+static void on_done(struct errand *errand)
+{
+	struct injector *i = (struct injector *)errand;
+
+	i->busy = false;
+	if (errand->worked)
+		i->pair = i->next;
+}
+
+/* It waits for the kernel: only at crierd's start the loop does, too. */
+static void begin(struct injector *i)
+{
+	i->next = i->pair;
+	if (i->tried) {
+		i->busy = true;
+		errands_submit(i->errands, &i->errand);
+		return;
+	}
+	i->tried = true;
+	start(&i->next);
+	i->pair = i->next;
 }
 
 /* ---- looking after it ---- */
@@ -284,64 +323,75 @@ static void look_at_ends(struct injector *i)
 {
 	short near = 0, far = 0;
 
-	if (!end_is_there(i, i->name, i->near_ifindex, &near) ||
-	    !end_is_there(i, i->far, i->far_ifindex, &far)) {
-		log_warn("crierd: the injector %s was removed; making it anew", i->name);
-		i->near_ifindex = i->far_ifindex = 0;
+	if (!end_is_there(i, i->pair.name, i->pair.near_ifindex, &near) ||
+	    !end_is_there(i, i->pair.far, i->pair.far_ifindex, &far)) {
+		log_warn("crierd: the injector %s was removed; making it anew", i->pair.name);
+		i->pair.near_ifindex = i->pair.far_ifindex = 0;
 		i->again_ns = 0;
-		fails(i, 0, "it was removed");
+		fails(&i->pair, 0, "it was removed");
 	} else if (!(near & far & IFF_UP)) {
-		const char *down = near & IFF_UP ? i->far : i->name;
+		const char *down = near & IFF_UP ? i->pair.far : i->pair.name;
 
-		fails(i, 0, "%s is down: `ip link set %s up`", down, down);
+		fails(&i->pair, 0, "%s is down: `ip link set %s up`", down, down);
 	} else {
-		i->why[0] = '\0';
+		i->pair.why[0] = '\0';
 	}
 }
 
 static void say(struct injector *i)
 {
-	if (!strcmp(i->why, i->said))
+	if (!strcmp(i->pair.why, i->said))
 		return;
-	if (i->why[0])
+	if (i->pair.why[0])
 		log_warn("crierd: no page triggers, so that rooms too large for one packet are "
 			 "copied frame by frame: %s",
-			 i->why);
+			 i->pair.why);
 	else if (i->said[0])
-		log_info("crierd: the injector %s works", i->name);
-	memcpy(i->said, i->why, sizeof(i->said));
+		log_info("crierd: the injector %s works", i->pair.name);
+	memcpy(i->said, i->pair.why, sizeof(i->said));
+}
+
+static void look(struct injector *i, const char *off, uint64_t now_ns)
+{
+	if (i->busy)
+		return;
+	if (i->pair.near_ifindex)
+		look_at_ends(i);
+	if (!i->pair.near_ifindex && off) {
+		fails(&i->pair, 0, "%s", off);
+		i->said[0] = '\0';
+		/* It is told of the kernel engine as a whole. */
+		return;
+	}
+	if (!i->pair.near_ifindex && now_ns >= i->again_ns) {
+		i->again_ns = now_ns + AGAIN_NS;
+		begin(i);
+	}
+	if (!i->busy)
+		say(i);
 }
 
 bool injector_look(struct injector *i, const char *off, uint64_t now_ns)
 {
-	bool worked = !i->why[0];
+	bool told = i->told;
 
-	if (!i->name[0])
+	if (!i->pair.name[0])
 		return false;
-	if (i->near_ifindex)
-		look_at_ends(i);
-	if (!i->near_ifindex && off) {
-		fails(i, 0, "%s", off);
-		i->said[0] = '\0';
-		/* It is told of the kernel engine as a whole. */
-		return worked;
-	}
-	if (!i->near_ifindex && now_ns >= i->again_ns) {
-		i->again_ns = now_ns + AGAIN_NS;
-		start(i);
-	}
-	say(i);
-	return worked != !i->why[0];
+	look(i, off, now_ns);
+	i->told = !i->pair.why[0];
+	return i->told != told;
 }
 
 int injector_open(const char *name, const char *pin_dir, struct loader *loader,
-		  struct injector **out)
+		  struct errands *errands, struct injector **out)
 {
 	struct injector *i = calloc(1, sizeof(*i));
 
 	if (!i)
 		return -ENOMEM;
-	i->loader = loader;
+	i->errand = (struct errand){.work = on_work, .done = on_done};
+	i->errands = errands;
+	i->pair.loader = loader;
 	i->ask = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (i->ask < 0) {
 		int err = -errno;
@@ -349,13 +399,13 @@ int injector_open(const char *name, const char *pin_dir, struct loader *loader,
 		free(i);
 		return err;
 	}
-	alias_of(pin_dir, i->alias);
+	alias_of(pin_dir, i->pair.alias);
 	if (name) {
-		snprintf(i->name, sizeof(i->name), "%s", name);
-		snprintf(i->far, sizeof(i->far), "%sx", name);
-		fails(i, 0, "it has not been made yet");
+		snprintf(i->pair.name, sizeof(i->pair.name), "%s", name);
+		snprintf(i->pair.far, sizeof(i->pair.far), "%sx", name);
+		fails(&i->pair, 0, "it has not been made yet");
 	} else {
-		fails(i, 0, "the configuration says kernel: {injector: none}");
+		fails(&i->pair, 0, "the configuration says kernel: {injector: none}");
 		loader_detach_trigger(loader);
 		injector_remove(pin_dir);
 	}
@@ -374,15 +424,15 @@ void injector_close(struct injector *i)
 
 const char *injector_why(const struct injector *i)
 {
-	return i->why[0] ? i->why : NULL;
+	return i->pair.why[0] ? i->pair.why : NULL;
 }
 
 bool injector_fails(const struct injector *i)
 {
-	return i->why[0] && i->said[0];
+	return i->pair.why[0] && i->said[0];
 }
 
 const char *injector_name(const struct injector *i)
 {
-	return i->name;
+	return i->pair.name;
 }

@@ -157,7 +157,7 @@ int setup_injector(struct crierd *d, const struct config *c)
 	const char *name = c->kernel.injector;
 
 	return injector_open(strcmp(name, CONFIG_NO_INJECTOR) ? name : NULL, d->pin_dir, d->loader,
-			     &d->injector);
+			     d->errands, &d->injector);
 }
 
 /* ---- rooms ---- */
