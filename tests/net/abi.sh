@@ -9,6 +9,7 @@
 topology
 crierd_start
 room talk 5000
+ABI=$(printf %02x "$(api GET /v1/status | jq .abi)")
 stop crierd
 
 # set_word OFFSET HEX...: bytes of the pinned config, by the kernel's own means.
@@ -33,7 +34,7 @@ briefly()
 set_word 8 63 00 00 00
 refused 'abi' briefly "$CRIERD" --interface e0 --interface e1
 refused 'abi' briefly "$CRIER_DP" --port xdp:e0
-set_word 8 03 00 00 00
+set_word 8 "$ABI" 00 00 00
 set_word 0 ff
 refused 'not made by crier' briefly "$CRIERD" --interface e0 --interface e1
 refused 'not made by crier' briefly "$CRIER_DP" --port xdp:e0

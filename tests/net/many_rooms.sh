@@ -3,11 +3,11 @@
 # An edge node is one listener of many rooms: it hears each of them and no other, through leaves,
 # joins and a crierd that was killed, and the guard knows it for as long as it hears one.
 #
-#   pub: 400 rooms ── e0 [edge] e1 ── lsn: two nodes, by IPv4 and by IPv6, in all of them, and
+#   pub: 200 rooms ── e0 [edge] e1 ── lsn: two nodes, by IPv4 and by IPv6, in all of them, and
 #                                          one listener of each room alone
 . "$(dirname "$0")/lib.sh"
 
-ROOMS=${ROOMS:-400}
+ROOMS=${ROOMS:-200}
 MEDIA=3478
 NODE=$(listeners 1 100000)
 NODE6=$(listeners6 1 100000)
