@@ -27,7 +27,6 @@ static char err[LOADER_ERR_LEN];
 static struct loader *loader;
 static struct tables tables;
 static char pin_dir[128];
-static bool quick; /* for an emulated CPU: of each step the first call alone */
 
 struct seen {
 	uint32_t prog[2]; /* on va and ca */
@@ -198,7 +197,7 @@ static void undone(void **state)
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		int failed = 0;
 
-		for (int nth = 1; !quick || !failed; nth += steps[i].stride, failed++) {
+		for (int nth = 1;; nth += steps[i].stride, failed++) {
 			struct seen before = look(), now;
 			int ret;
 
@@ -220,8 +219,7 @@ static void undone(void **state)
 	in_place(state);
 }
 
-/* Nor can what was done be undone: a mixture of old and new, which goes on, until the next reload.
- */
+/* Nor can what was done be undone: old and new side by side, which go on, until the next reload. */
 static void not_undone(void **state)
 {
 	struct seen before = look();
@@ -330,6 +328,8 @@ int main(int argc, char **argv)
 	};
 	int ret = sandbox_enter();
 
-	quick = argc > 1 && !strcmp(argv[1], "quick");
+	/* For an emulated CPU: in those it is refuse.c that fails, and not a kernel. */
+	if (argc > 1 && !strcmp(argv[1], "quick"))
+		cmocka_set_skip_filter("*undone");
 	return ret ? ret : cmocka_run_group_tests(tests, links_up, all_down);
 }
