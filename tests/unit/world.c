@@ -124,8 +124,9 @@ struct crier_endpoint world_ep6(uint32_t n)
 struct seen {
 	uint64_t members4, members6, unreachable, indexed;
 	uint32_t rooms, streams;
-	uint32_t empty[2]; /* pages of the room at hand, by family */
-	uint8_t *page;	   /* met in a list */
+	uint32_t empty[2];		   /* pages of the room at hand, by family */
+	uint32_t leaving[CRIER_MAX_PORTS]; /* its members, by port */
+	uint8_t *page;			   /* met in a list */
 };
 
 static void check_page(struct world *w, struct seen *seen, uint32_t room, uint32_t shard,
@@ -161,6 +162,8 @@ static void check_page(struct world *w, struct seen *seen, uint32_t room, uint32
 		if (!occupied)
 			continue;
 		n++;
+		if (port || !via)
+			seen->leaving[port]++;
 		seen->unreachable += !via;
 		seen->indexed++;
 		need(addr_is_v4(&ep.addr) == !family6);
@@ -191,12 +194,25 @@ static uint32_t check_list(struct world *w, struct seen *seen, uint32_t room, ui
 	return count;
 }
 
+/* By which ports they leave, as the engines are chosen by it. */
+static void check_leaving(const struct room *r, const struct seen *seen)
+{
+	uint64_t ports = 0;
+
+	for (uint32_t port = 1; port < CRIER_MAX_PORTS; port++) {
+		need((r->leaving ? r->leaving[port] : 0) == seen->leaving[port]);
+		ports |= (uint64_t) !!seen->leaving[port] << port;
+	}
+	need(r->ports == ports && r->unreachable == seen->leaving[0]);
+}
+
 static void check_room(struct world *w, struct seen *seen, uint32_t room)
 {
 	const struct crier_room *row = &w->tables.rooms[room];
 	uint32_t n4 = 0, n6 = 0;
 
 	seen->empty[0] = seen->empty[1] = 0;
+	memset(seen->leaving, 0, sizeof(seen->leaving));
 	need(row->generation && room_find(&w->d.store, row->name, strlen(row->name)) == room);
 	for (uint32_t shard = 0; shard < w->tables.config->shards; shard++) {
 		uint32_t here4 = check_list(w, seen, room, shard, false);
@@ -210,6 +226,7 @@ static void check_room(struct world *w, struct seen *seen, uint32_t room)
 	need(row->members4 == n4 && row->members6 == n6);
 	need(w->d.store.rooms[room].empty[0] == seen->empty[0]);
 	need(w->d.store.rooms[room].empty[1] == seen->empty[1]);
+	check_leaving(&w->d.store.rooms[room], seen);
 	seen->members4 += n4;
 	seen->members6 += n6;
 	seen->rooms++;
