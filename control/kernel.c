@@ -385,6 +385,19 @@ static void crier_dp_why(struct kernel *k, uint32_t room, char *text, size_t siz
 	}
 }
 
+/* Why a room that fits is crier-dp's.  Of an interface that is gone nothing can be told, either. */
+static const char *fits_why(const struct kernel *k, uint32_t n, char *text, size_t size)
+{
+	const struct crier_port *port = &k->d->tables->ports[n];
+
+	if (!(k->outlets.untold >> n & 1))
+		return "one broadcast could serve it, and will once it is a bit smaller";
+	if (tbl_load(&port->mac) >> 48 & 1)
+		return "before Linux 6.3 it is not known whether a broadcast would arrive";
+	snprintf(text, size, "its listeners' interface %.15s has no link", port->name);
+	return text;
+}
+
 const char *kernel_room_why(struct kernel *k, uint32_t room, bool served, char *text, size_t size)
 {
 	const struct crier_room *row = room_row(&k->d->store, room);
@@ -396,9 +409,7 @@ const char *kernel_room_why(struct kernel *k, uint32_t room, bool served, char *
 	if (row->engine == CRIER_ENGINE_KERNEL)
 		return "one broadcast serves it";
 	if (room_fits(k, room, unit_slots(k), &f))
-		return k->outlets.untold >> f.port & 1
-			       ? "before Linux 6.3 it is not known whether a broadcast would arrive"
-			       : "one broadcast could serve it, and will once it is a bit smaller";
+		return fits_why(k, f.port, text, size);
 	if (served)
 		crier_dp_why(k, room, rest, sizeof(rest));
 	snprintf(text, size, strcmp(alone, rest) && rest[0] ? "%s; %s" : "%s", alone, rest);

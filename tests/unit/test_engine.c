@@ -372,6 +372,26 @@ static void own_ports(void **state)
 	}
 }
 
+/* Of an interface that is gone the kernel tells nothing, however young it is. */
+static void gone(void **state)
+{
+	char err[2 * KERNEL_WHY_LEN];
+	uint32_t room;
+
+	(void)state;
+	ports_up(0);
+	room = world_room(&world, "small");
+	leave_by(1);
+	come(room, 0, 10);
+	assert_int_equal(engine(room), CRIER_ENGINE_KERNEL);
+	world.tables.ports[1].mac = 0;
+	untold = 1 << 1;
+	kernel_why_not(world.d.kernel, room, err, sizeof(err));
+	kernel_room(world.d.kernel, room);
+	assert_int_equal(engine(room), CRIER_ENGINE_BYPASS);
+	assert_string_equal(why(room), "its listeners' interface e1 has no link");
+}
+
 /* Rooms of one crier-dp need not have the same; and a large one is judged when its ports change. */
 static void ports_change(void **state)
 {
@@ -461,6 +481,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(beside, setup, teardown),
 		cmocka_unit_test_setup_teardown(pending, setup, teardown),
 		cmocka_unit_test(own_ports),
+		cmocka_unit_test_setup_teardown(gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(ports_change, setup, teardown),
 		cmocka_unit_test_setup_teardown(dp_words, setup, teardown),
 		cmocka_unit_test(choices),
