@@ -443,16 +443,19 @@ static void rooms_judge(struct kernel *k)
 	loop_add(k->d->loop, &k->task);
 }
 
-void kernel_ports_changed(void *kernel)
+void kernel_devmaps_changed(void *kernel)
 {
 	pages_look(kernel);
 	rooms_judge(kernel);
 }
 
-void kernel_devmaps_changed(void *kernel)
+void kernel_ports_changed(void *kernel)
 {
-	pages_look(kernel);
-	rooms_judge(kernel);
+	struct kernel *k = kernel;
+
+	/* One that came need not take what the one before it by its name took. */
+	outlets_look(&k->outlets, k->d);
+	kernel_devmaps_changed(k);
 }
 
 static void on_look(evutil_socket_t fd, short what, void *arg)

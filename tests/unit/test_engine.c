@@ -392,6 +392,24 @@ static void gone(void **state)
 	assert_string_equal(why(room), "its listeners' interface e1 has no link");
 }
 
+/* A veth that was made anew, whose other end has no program yet: not a packet is for it. */
+static void anew(void **state)
+{
+	uint32_t room;
+
+	(void)state;
+	ports_up(0);
+	room = world_room(&world, "small");
+	leave_by(1);
+	come(room, 0, 10);
+	assert_int_equal(engine(room), CRIER_ENGINE_KERNEL);
+	closed = 1 << 1;
+	kernel_ports_changed(world.d.kernel);
+	assert_false(world.tables.ports[1].flags & CRIER_PORT_BROADCASTS);
+	kernel_room(world.d.kernel, room);
+	assert_int_equal(engine(room), CRIER_ENGINE_BYPASS);
+}
+
 /* Rooms of one crier-dp need not have the same; and a large one is judged when its ports change. */
 static void ports_change(void **state)
 {
@@ -482,6 +500,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(pending, setup, teardown),
 		cmocka_unit_test(own_ports),
 		cmocka_unit_test_setup_teardown(gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(ports_change, setup, teardown),
 		cmocka_unit_test_setup_teardown(dp_words, setup, teardown),
 		cmocka_unit_test(choices),
