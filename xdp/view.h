@@ -81,15 +81,19 @@ PACKET_INLINE __u32 steer_port_number(const struct tables *t, __u32 ifindex)
 {
 	__u32 at = ifindex % PORT_HINTS;
 	__u32 *hint = bpf_map_lookup_elem(&port_hints, &at);
-	const struct crier_port *port = hint ? steer_port(t, *hint) : NULL;
-	const __u32 *number;
+	__u32 number = hint ? STEER_LOAD(hint) : 0; /* once: other CPUs write it meanwhile */
+	const struct crier_port *port = steer_port(t, number);
+	const __u32 *known;
 
 	if (port && STEER_LOAD(&port->ifindex) == ifindex)
-		return *hint;
-	number = bpf_map_lookup_elem(&port_numbers, &ifindex);
-	if (number && hint)
-		*hint = *number;
-	return number ? *number : 0;
+		return number;
+	known = bpf_map_lookup_elem(&port_numbers, &ifindex);
+	if (!known)
+		return 0;
+	number = STEER_LOAD(known);
+	if (hint)
+		STEER_STORE(hint, number);
+	return number;
 }
 
 #else
