@@ -232,8 +232,9 @@ static int port_attach(struct ports *p, uint32_t n, const struct link *l, char e
 	own->vlan_note[0] = '\0';
 	if (own->want == PORT_DPDK)
 		return port_attach_tap(p, n, l, err);
-	/* Before its first packet: in generic mode no room may be broadcast. */
-	if (own->want == PORT_GENERIC)
+	/* Before its first packet: in generic mode no room may be broadcast, and what came in the
+	 * place of another may get that mode, or be a TAP. */
+	if (own->want == PORT_GENERIC || port->ifindex != l->ifindex)
 		tbl_store_release(&port->mode, CRIER_PORT_GENERIC);
 	rc = loader_attach(p->loader, l->name, n, modes[own->want], &got, err);
 	if (rc) {
@@ -251,8 +252,8 @@ static int port_attach(struct ports *p, uint32_t n, const struct link *l, char e
 		log_warn("%s", note);
 	}
 	flags |= late_look(own, l, got.mode);
-	tbl_store(&port->mode, got.mode);
 	tbl_store(&port->flags, flags | port_broadcasts(port, l, was, got.mode));
+	tbl_store_release(&port->mode, got.mode);
 	port_fill(p, n, l);
 	own->attached = true;
 	queues_look(p, own, l->ifindex);

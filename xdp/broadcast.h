@@ -127,7 +127,9 @@ PACKET_INLINE int broadcast_is_native(__u32 ifindex)
 {
 	const struct crier_port *port = steer_port(NULL, steer_port_number(NULL, ifindex));
 
-	return port && port->mode == CRIER_PORT_NATIVE && !(port->flags & CRIER_PORT_LATE);
+	/* in this order, against crierd's */
+	return port && STEER_ACQUIRE(&port->mode) == CRIER_PORT_NATIVE &&
+	       !(STEER_LOAD(&port->flags) & CRIER_PORT_LATE);
 }
 
 /*
