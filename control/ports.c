@@ -149,6 +149,14 @@ static void queues_look(struct ports *p, struct own *own, uint32_t ifindex)
 		peer_ask(p->errands, ifindex, on_queues, p);
 }
 
+/* An interface that is gone left its number here, and Linux has given it to port n's. */
+static void ifindex_take(struct ports *p, uint32_t n, uint32_t ifindex)
+{
+	for (uint32_t other = 1; other < CRIER_MAX_PORTS; other++)
+		if (other != n && !p->own[other].attached && p->t->ports[other].ifindex == ifindex)
+			tbl_store_release(&p->t->ports[other].ifindex, 0);
+}
+
 static void port_fill(struct ports *p, uint32_t n, const struct link *l)
 {
 	struct crier_port *port = &p->t->ports[n];
@@ -161,6 +169,7 @@ static void port_fill(struct ports *p, uint32_t n, const struct link *l)
 	tbl_store(&port->speed_mbps, port_speed(p->own[n].want, l->name));
 	port->numa = ethtool_numa(l->name);
 	tbl_store_release(&port->mac, mac);
+	ifindex_take(p, n, l->ifindex);
 	tbl_store_release(&port->ifindex, l->ifindex);
 }
 

@@ -103,12 +103,33 @@ static void refused(void **state)
 	assert_int_equal(table[1].ifindex, OLD);
 }
 
+/* One that is gone leaves its number to who has it now: the two would be taken for each other. */
+static void number_taken(void **state)
+{
+	struct link l = {.name = "nonesuch", .ifindex = NEW};
+	char err[PORTS_ERR_LEN];
+
+	(void)state;
+	fails = 0;
+	gets = CRIER_PORT_NATIVE;
+	assert_int_equal(attach(PORT_AUTO, OLD, false), 0);
+	table[2] = (struct crier_port){.ifindex = NEW, .mode = CRIER_PORT_NATIVE};
+	fails = -EBUSY;
+	assert_int_equal(port_attach(&ports, 1, &l, err), -EBUSY);
+	assert_int_equal(table[2].ifindex, NEW);
+	fails = 0;
+	assert_int_equal(port_attach(&ports, 1, &l, err), 0);
+	assert_int_equal(table[1].ifindex, NEW);
+	assert_int_equal(table[2].ifindex, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(goes_on),
 		cmocka_unit_test(another),
 		cmocka_unit_test(refused),
+		cmocka_unit_test(number_taken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
