@@ -74,7 +74,7 @@ struct {
 	__type(value, __u32);
 } port_hints SEC(".maps");
 
-/* The program's own: a new one begins with full budgets. */
+/* The program's own; a reload hands it to the next one. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
