@@ -7,6 +7,7 @@
 
 #include "control/config.h"
 #include "control/guard_list.h"
+#include "control/guard_tree.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
