@@ -75,39 +75,6 @@ static int refuse(char err[PORTS_ERR_LEN], int code, const char *fmt, ...)
 	return code;
 }
 
-int ports_parse(const char *spec, char name[CRIER_IFNAME_LEN], enum port_want *want,
-		char err[PORTS_ERR_LEN])
-{
-	static const char *const modes[] = {[PORT_AUTO] = "auto",
-					    [PORT_NATIVE] = "native",
-					    [PORT_GENERIC] = "generic",
-					    [PORT_DPDK] = "dpdk"};
-	size_t len = strcspn(spec, ",");
-	const char *mode;
-
-	if (len == 0 || len >= CRIER_IFNAME_LEN)
-		return refuse(err, -EINVAL, "\"%.40s\" does not begin with an interface's name",
-			      spec);
-	memcpy(name, spec, len);
-	name[len] = '\0';
-	*want = PORT_AUTO;
-	if (spec[len] == '\0')
-		return 0;
-	mode = spec + len + 1;
-	if (strncmp(mode, "mode=", 5) == 0) {
-		for (int i = PORT_AUTO; i <= PORT_DPDK; i++) {
-			if (strcmp(mode + 5, modes[i]) == 0) {
-				*want = (enum port_want)i;
-				return 0;
-			}
-		}
-	}
-	return refuse(err, -EINVAL,
-		      "\"%.40s\": after the interface only mode=native, "
-		      "mode=generic, mode=dpdk or mode=auto may stand",
-		      spec);
-}
-
 /* ---- one port ------------------------------------------------------------------ */
 
 /* A TAP that crier-dp has not told the card's speed says 10, or 10000 on newer kernels. */
@@ -218,8 +185,7 @@ static uint32_t late_look(struct own *own, const struct link *l, uint32_t mode)
 		return 0;
 	snprintf(own->late_note, sizeof(own->late_note),
 		 "%.15s is a TAP: the kernel engine serves listeners behind it, but what comes in "
-		 "by "
-		 "it goes through crier-dp, whatever the room",
+		 "by it goes through crier-dp, whatever the room",
 		 l->name);
 	log_warn("%s", own->late_note);
 	return CRIER_PORT_LATE;
