@@ -19,6 +19,7 @@
 #include <bpf/libbpf.h>
 
 #include "load.h"
+#include "reload.h"
 
 static const struct tables_size size = {
 	.members4 = 1024, .members6 = 256, .rooms = 15, .streams = 31, .vias = 31, .locals = 16};
@@ -66,24 +67,12 @@ static int close_all(void **state)
 
 static int reload(void)
 {
-	struct loader_reload *r = loader_reload_new(loader, NULL);
-	int ret;
-
-	assert_non_null(r);
-	err[0] = '\0';
-	ret = loader_reload_work(r, err);
-	loader_reload_end(r);
-	return ret;
+	return reload_from(loader, NULL, err);
 }
 
 static bool at_work(const char *name)
 {
-	const struct loader_programs *p = loader_programs(loader);
-
-	for (uint32_t i = 0; i < p->n; i++)
-		if (!strcmp(p->program[i].name, name))
-			return true;
-	return false;
+	return program_at_work(loader, name);
 }
 
 static void says(const char *why, const char *words)

@@ -19,6 +19,7 @@
 #include <bpf/libbpf.h>
 
 #include "load.h"
+#include "reload.h"
 
 static const struct tables_size size = {
 	.members4 = 1024, .members6 = 256, .rooms = 15, .streams = 31, .vias = 31, .locals = 16};
@@ -90,25 +91,16 @@ static struct seen look(void)
 
 static int reload(const char *dir)
 {
-	struct loader_reload *r = loader_reload_new(loader, dir);
-	int ret;
-
-	assert_non_null(r);
-	err[0] = '\0';
-	ret = loader_reload_work(r, err);
-	loader_reload_end(r);
-	return ret;
+	return reload_from(loader, dir, err);
 }
 
 static uint32_t at_work(const char *name)
 {
-	const struct loader_programs *p = loader_programs(loader);
+	uint32_t id = program_at_work(loader, name);
 
-	for (uint32_t i = 0; i < p->n; i++)
-		if (!strcmp(p->program[i].name, name))
-			return p->program[i].id;
-	fail_msg("%s is not at work", name);
-	return 0;
+	if (!id)
+		fail_msg("%s is not at work", name);
+	return id;
 }
 
 static void all_are_new(const struct seen *a, const struct seen *b)
