@@ -148,6 +148,15 @@ static void reader_end(struct reader *r)
 	need(r->looked > 1000 && r->missed * 1000 <= r->looked);
 }
 
+static void hundred_join(struct world *w, uint32_t room)
+{
+	for (uint32_t n = 0; n < 100; n++) {
+		struct crier_endpoint ep = person(n);
+
+		need(member_add(&w->d.store, room, &ep) >= 0);
+	}
+}
+
 /* A hundred stay. */
 static void test_reader(void)
 {
@@ -156,12 +165,9 @@ static void test_reader(void)
 	struct world w;
 
 	start(&w, room);
-	for (uint32_t n = 0; n < 100; n++) {
-		struct crier_endpoint ep = person(n);
-
-		need(member_add(&w.d.store, room[0], &ep) >= 0);
+	hundred_join(&w, room[0]);
+	for (uint32_t n = 0; n < 100; n++)
 		in[0][n] = in[1][n] = in[2][n] = 1;
-	}
 	reader_begin(&r, &w);
 	churn(&w, room, 100, STEPS);
 	reader_end(&r);
@@ -178,11 +184,7 @@ static void test_wanderers(void)
 	struct world w;
 
 	start(&w, room);
-	for (uint32_t n = 0; n < 100; n++) {
-		struct crier_endpoint ep = person(n);
-
-		need(member_add(&w.d.store, room[0], &ep) >= 0);
-	}
+	hundred_join(&w, room[0]);
 	reader_begin(&r, &w);
 	for (uint32_t i = 0; i < STEPS; i++) {
 		uint32_t n = i % 100, from = i / 100 % ROOMS, to = (from + 1) % ROOMS;
