@@ -42,6 +42,65 @@ static void lists(void **state)
 	assert_int_equal(world.guard->roots, 0);
 }
 
+/* Prefixes by powers of two, which no directory parts well: all levels, and runs under them. */
+static void crowded(void **state)
+{
+	struct crier_guard_prefix list[3 * 64] = {0};
+	uint32_t n = 0;
+
+	(void)state;
+	for (uint32_t bit = 0; bit < 64; bit++) {
+		list[n] = match_prefix("2001:db8::/128", CRIER_GUARD_BLOCK);
+		list[n].addr.b[15 - bit / 8] |= (__u8)(1 << bit % 8);
+		n++;
+		list[n] = match_prefix("::/64", CRIER_GUARD_BLOCK);
+		list[n].addr.b[7 - bit / 8] |= (__u8)(1 << bit % 8);
+		n++;
+		if (bit >= 32)
+			continue;
+		list[n] = match_prefix("0.0.0.0/32", CRIER_GUARD_BLOCK);
+		list[n].addr.b[15 - bit / 8] |= (__u8)(1 << bit % 8);
+		n++;
+	}
+	match_guard(&world, list, n);
+	for (uint32_t i = 0; i < n; i++) {
+		struct crier_addr a = list[i].addr, beside = a;
+
+		assert_true(guard_is_blocked(&world, &a, list[i].family6));
+		beside.b[list[i].len == 64 ? 7 : 15] ^= 0x11;
+		assert_int_equal(guard_is_blocked(&world, &beside, list[i].family6),
+				 match_naive(list, n, &beside, list[i].family6) ==
+					 CRIER_GUARD_BLOCK);
+	}
+	match_guard(&world, list, 0);
+}
+
+static struct crier_addr nth_addr(uint32_t n)
+{
+	return (struct crier_addr){.w = {0, 0, 0xffff0000, n}};
+}
+
+/* An address of ours whose place another has, who may be gone. */
+static void local_elsewhere(void **state)
+{
+	struct crier_addr first = nth_addr(1), second;
+	uint32_t mask = world.config->locals - 1, at = local_hash(&first) & mask, n = 2;
+
+	(void)state;
+	do
+		second = nth_addr(n++);
+	while ((local_hash(&second) & mask) != at);
+	world.locals[at] = (struct crier_local){.addr = first, .state = 1};
+	assert_int_equal(steer_locals(&world, world.config, &second, &first), 0);
+	world.locals[(at + 1) & mask] = (struct crier_local){.addr = second, .state = 1};
+	assert_int_equal(steer_locals(&world, world.config, &second, &first),
+			 STEER_LOCAL_TO | STEER_LOCAL_FROM);
+	world.locals[at].state = 2;
+	assert_int_equal(steer_locals(&world, world.config, &second, &first), STEER_LOCAL_TO);
+	assert_int_equal(steer_locals(&world, world.config, &first, &second), 0);
+	memset(world.locals, 0, (mask + 1) * sizeof(*world.locals));
+}
+
 /* Trees that lead nowhere end the search. */
 static void damaged(void **state)
 {
@@ -121,6 +180,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lists),
+		cmocka_unit_test(crowded),
+		cmocka_unit_test(local_elsewhere),
 		cmocka_unit_test(damaged),
 		cmocka_unit_test(caps),
 	};
